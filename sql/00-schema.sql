@@ -1,0 +1,4 @@
+\echo Use "CREATE EXTENSION topology" to load this file. \quit
+
+COMMENT ON SCHEMA @extschema@ IS
+'topology: a real-time map of who calls whom';
