@@ -459,16 +459,26 @@ BEGIN
 	SELECT DISTINCT e.type::text FROM pg_temp.topo_load_edge e WHERE e.type IS NOT NULL
 	ON CONFLICT DO NOTHING;
 	EXECUTE format($load$
-		INSERT INTO %I.link (src, dst, type)
-		SELECT DISTINCT s.id, d.id, coalesce(t.id, 0)
-		FROM pg_temp.topo_load_edge e
-			 CROSS JOIN LATERAL topo.node_key(e.source::text) sk
-			 CROSS JOIN LATERAL topo.node_key(e.target::text) dk
-			 JOIN topo.node s ON s.type = sk.type AND s.name = sk.name
-			 JOIN topo.node d ON d.type = dk.type AND d.name = dk.name
-			 LEFT JOIN topo.edge_type t ON t.name = e.type::text
-		ON CONFLICT DO NOTHING$load$, target.schema_name);
-	GET DIAGNOSTICS loaded = ROW_COUNT;
+		WITH edge AS (
+			SELECT DISTINCT s.id AS src, d.id AS dst, coalesce(t.id, 0) AS type,
+				   'cluster' IN (s.type, d.type) AS of_clusters
+			FROM pg_temp.topo_load_edge e
+				 CROSS JOIN LATERAL topo.node_key(e.source::text) sk
+				 CROSS JOIN LATERAL topo.node_key(e.target::text) dk
+				 JOIN topo.node s ON s.type = sk.type AND s.name = sk.name
+				 JOIN topo.node d ON d.type = dk.type AND d.name = dk.name
+				 LEFT JOIN topo.edge_type t ON t.name = e.type::text
+		), of_clusters AS (
+			INSERT INTO %1$I.link (level, src, dst, type)
+			SELECT 'c', src, dst, type FROM edge WHERE of_clusters
+			ON CONFLICT DO NOTHING
+		), of_apps AS (
+			INSERT INTO %1$I.link (level, src, dst, type)
+			SELECT 'a', src, dst, type FROM edge
+			ON CONFLICT DO NOTHING
+			RETURNING 1
+		)
+		SELECT count(*) FROM of_apps$load$, target.schema_name) INTO loaded;
 	DROP TABLE pg_temp.topo_load, pg_temp.topo_load_edge;
 	RETURN loaded;
 END
