@@ -1,0 +1,227 @@
+--
+-- Ownership: who held which address when, learned from traffic.
+--
+-- Every record vouches that its local workload held its local address (a
+-- server: its port; a client: the whole address) from a little before it began
+-- until a lease after it ended.  Claims of one node extend its range; claims of
+-- several nodes for the same time make the address ambiguous for that time, and
+-- then nobody is believed.  What the inventory says outweighs what is learned.
+--
+-- Cost: a report within the time already vouched for, the ordinary case, is one
+-- index look-up in a set-based query; only the others are claimed one by one.
+-- Claims of one address are serialised by a transaction-level advisory lock.
+--
+
+CREATE TYPE topo.address_span AS (scope text, address inet, valid tstzrange);
+COMMENT ON TYPE topo.address_span IS 'an address in a time in which what is known of it has changed';
+
+CREATE TYPE topo.address_claim AS (
+	scope text, address inet, port integer, node bigint, first_seen timestamptz, last_seen timestamptz
+);
+COMMENT ON TYPE topo.address_claim IS 'a report that a node held an address (or one port of it) for a time';
+
+CREATE TABLE topo.reporter (
+	scope   text NOT NULL,
+	address inet NOT NULL,
+	valid   tstzrange NOT NULL,
+	PRIMARY KEY (address, scope, valid)
+);
+COMMENT ON TABLE topo.reporter IS 'addresses whose own host reports their flows, and when: a connection from there is counted at its client';
+SELECT pg_catalog.pg_extension_config_dump('topo.reporter', '');
+
+CREATE FUNCTION topo.claim_span(first_seen timestamptz, last_seen timestamptz) RETURNS tstzrange
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+RETURN pg_catalog.tstzrange(first_seen - interval '2 seconds', last_seen + interval '60 seconds');
+COMMENT ON FUNCTION topo.claim_span(timestamptz, timestamptz) IS
+'the time for which a report vouches: from a little before it, since the peer may have seen the connection first, until a few reports may have gone missing';
+
+CREATE FUNCTION topo.lock_address(scope text, address inet) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	-- 64 locks, so that a batch of any size fits the lock table
+	SELECT pg_advisory_xact_lock(1953460335, 64 + (hashtext(concat_ws(' ', host(address), scope)) & 63))
+$$;
+COMMENT ON FUNCTION topo.lock_address(text, inet) IS 'one claimant of an address at a time, until the end of the transaction';
+
+-- claim() for the rows of other nodes: what they hold of "contested" becomes ambiguous.
+CREATE FUNCTION topo.contest(claim topo.address_claim, contested tstzmultirange) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	held topo.address;
+BEGIN
+	FOR held IN
+		DELETE FROM topo.address a
+		WHERE a.address = claim.address AND a.scope = claim.scope AND a.port IS NOT DISTINCT FROM claim.port
+		  AND a.node <> claim.node AND a.source <> 'inventory' AND NOT a.ambiguous AND a.valid && contested
+		RETURNING a.*
+	LOOP
+		INSERT INTO topo.address (scope, address, port, valid, node, source, ambiguous)
+		SELECT held.scope, held.address, held.port, piece, held.node, held.source, false
+		FROM unnest(tstzmultirange(held.valid) - contested) piece
+		UNION ALL
+		SELECT held.scope, held.address, held.port, piece, held.node, held.source, true
+		FROM unnest(tstzmultirange(held.valid) * contested) piece;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION topo.contest(topo.address_claim, tstzmultirange) IS
+'make ambiguous what other nodes hold of a claimed address in the contested time';
+
+-- claim() for the node's own rows: "span" becomes its, merged with what it touches.
+CREATE FUNCTION topo.hold(claim topo.address_claim, span tstzmultirange, is_ambiguous boolean, source text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	held tstzmultirange;
+BEGIN
+	IF isempty(span) THEN
+		RETURN;
+	END IF;
+	WITH touched AS (
+		DELETE FROM topo.address a
+		WHERE a.address = claim.address AND a.scope = claim.scope AND a.port IS NOT DISTINCT FROM claim.port
+		  AND a.node = claim.node AND a.source <> 'inventory' AND a.ambiguous = is_ambiguous
+		  AND (a.valid && span OR a.valid -|- span)
+		RETURNING a.valid)
+	SELECT coalesce(range_agg(t.valid), '{}') INTO held FROM touched t;
+	INSERT INTO topo.address (scope, address, port, valid, node, source, ambiguous)
+	SELECT claim.scope, claim.address, claim.port, piece, claim.node, hold.source, is_ambiguous
+	FROM unnest(held + span) piece;
+END
+$$;
+COMMENT ON FUNCTION topo.hold(topo.address_claim, tstzmultirange, boolean, text) IS
+'extend what a node holds of an address, clearly or among others';
+
+CREATE FUNCTION topo.claim(claim topo.address_claim, source text) RETURNS topo.address_span
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	span tstzmultirange := tstzmultirange(topo.claim_span(claim.first_seen, claim.last_seen));
+	inventoried tstzmultirange;
+	others tstzmultirange;
+BEGIN
+	PERFORM topo.lock_address(claim.scope, claim.address);
+	SELECT coalesce(range_agg(a.valid) FILTER (WHERE a.source = 'inventory'), '{}'),
+		   coalesce(range_agg(a.valid) FILTER (WHERE a.source <> 'inventory' AND a.node <> claim.node), '{}')
+	INTO inventoried, others
+	FROM topo.address a
+	WHERE a.address = claim.address AND a.scope = claim.scope AND a.port IS NOT DISTINCT FROM claim.port
+	  AND a.valid && span;
+	span := span - inventoried;
+	PERFORM topo.contest(claim, span * others),
+			topo.hold(claim, span * others, true, source),
+			topo.hold(claim, span - others, false, source);
+	RETURN (claim.scope, claim.address, topo.claim_span(claim.first_seen, claim.last_seen))::topo.address_span;
+END
+$$;
+COMMENT ON FUNCTION topo.claim(topo.address_claim, text) IS
+'a node held an address for a time: extend its range, or make the time ambiguous where others held it too';
+
+CREATE FUNCTION topo.learn_owners(claims topo.address_claim[], source text) RETURNS topo.address_span[]
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT array_agg(topo.claim(news.claim, source))
+	FROM (SELECT c::topo.address_claim AS claim
+		  FROM unnest(claims) c
+		  WHERE NOT EXISTS (
+			SELECT FROM topo.address a
+			WHERE a.address = c.address AND a.scope = c.scope AND a.port IS NOT DISTINCT FROM c.port
+			  AND (a.node = c.node AND a.source <> 'inventory' OR a.source = 'inventory')
+			  AND a.valid @> tstzrange(c.first_seen, c.last_seen, '[]'))
+		  -- the order of the locks, so that two batches cannot wait for each other
+		  ORDER BY hashtext(concat_ws(' ', host(c.address), c.scope)) & 63, c.address, c.port, c.node) news
+$$;
+COMMENT ON FUNCTION topo.learn_owners(topo.address_claim[], text) IS
+'learn from claims who holds which address; returns where that changed anything';
+
+CREATE FUNCTION topo.learn_reporters(claims topo.address_claim[]) RETURNS topo.address_span[]
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	WITH news AS (
+		SELECT c.scope, c.address, topo.claim_span(min(c.first_seen), max(c.last_seen)) AS valid
+		FROM unnest(claims) c
+		WHERE NOT EXISTS (
+			SELECT FROM topo.reporter r
+			WHERE r.address = c.address AND r.scope = c.scope
+			  AND r.valid @> tstzrange(c.first_seen, c.last_seen, '[]'))
+		GROUP BY c.scope, c.address
+	), touched AS (
+		DELETE FROM topo.reporter r USING news n
+		WHERE r.address = n.address AND r.scope = n.scope AND (r.valid && n.valid OR r.valid -|- n.valid)
+		RETURNING r.scope, r.address, r.valid
+	), told AS (
+		INSERT INTO topo.reporter (scope, address, valid)
+		SELECT scope, address, unnest(range_agg(valid))
+		FROM (TABLE touched UNION ALL TABLE news) t
+		GROUP BY scope, address
+		ON CONFLICT DO NOTHING
+	)
+	SELECT array_agg((scope, address, valid)::topo.address_span) FROM news
+$$;
+COMMENT ON FUNCTION topo.learn_reporters(topo.address_claim[]) IS
+'learn from claims which addresses report for themselves; returns where that changed anything';
+
+CREATE FUNCTION topo.mark_dirty(changes topo.address_span[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	earliest timestamptz;
+	latest timestamptz;
+BEGIN
+	IF coalesce(cardinality(changes), 0) = 0 OR to_regclass('topo_network.flow_window') IS NULL THEN
+		RETURN;
+	END IF;
+	SELECT min(coalesce(lower(c.valid), '-infinity')) - interval '10 seconds', max(coalesce(upper(c.valid), 'infinity'))
+	INTO earliest, latest
+	FROM unnest(changes) c;
+	INSERT INTO topo_network.dirty_window (bucket)
+	SELECT DISTINCT f.bucket
+	FROM unnest(changes) c
+		 JOIN topo_network.flow_window f
+		 ON f.scope = c.scope AND c.address IN (f.peer_address, f.local_address, f.nat_peer_address)
+	WHERE f.bucket BETWEEN earliest AND latest
+	  AND tstzrange(f.first_seen, f.last_seen, '[]') && c.valid;
+END
+$$;
+COMMENT ON FUNCTION topo.mark_dirty(topo.address_span[]) IS
+'have the flow windows resolved again in which one of these addresses appears';
+
+CREATE FUNCTION topo.owner(scope text, address inet, port integer, at timestamptz,
+						   OUT node bigint, OUT ambiguous boolean, OUT confidence real)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT CASE WHEN a.ambiguous THEN NULL ELSE a.node END, a.ambiguous,
+		   CASE WHEN a.ambiguous THEN 0 WHEN a.port IS NOT NULL OR a.source = 'inventory' THEN 1 ELSE 0.9 END
+	FROM topo.address a
+	WHERE a.address = owner.address AND a.scope = owner.scope AND (a.port = owner.port OR a.port IS NULL)
+	  AND a.valid @> at
+	ORDER BY a.port IS NULL, a.ambiguous DESC, a.source <> 'inventory', a.id
+	LIMIT 1
+$$;
+COMMENT ON FUNCTION topo.owner(text, inet, integer, timestamptz) IS
+'who held an address and port at a time: the owner of the port, else of the whole address; a node of NULL: several claim it; no row: nobody does';
+
+CREATE FUNCTION topo.forget_owners() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	-- once the flows are gone, nothing can ask any more who held their addresses
+	forgotten timestamptz := (SELECT now() - g.retention FROM topo.grain g
+							  WHERE g.graph = 'network' AND g.relation = 'flow_window');
+BEGIN
+	DELETE FROM topo.address a WHERE a.source <> 'inventory' AND upper(a.valid) < forgotten;
+	DELETE FROM topo.reporter r WHERE upper(r.valid) < forgotten;
+END
+$$;
+COMMENT ON FUNCTION topo.forget_owners() IS
+'drop what was learned of addresses in times whose flows have been dropped';

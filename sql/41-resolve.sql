@@ -1,0 +1,234 @@
+--
+-- Resolution: from what each end reported, by address, to who calls whom.
+--
+-- Each dirty flow window is computed anew from stage 1, in one statement, so
+-- that deleting the old edges and writing the new ones see the same rows: a
+-- flow committed meanwhile is in neither, and its own mark brings the window
+-- back.  So windows resolve to the same edges in whatever order records and
+-- evidence come, and resolving twice changes nothing.
+--
+-- Rules.  The local side is known where it was captured.  The peer is looked
+-- up at the time of the flow, by address and port, then by address alone; an
+-- address with no owner, or with several, stays a node of its own.  Both ends
+-- may report a connection: the client's word counts, the server's only where
+-- the client's host reports nothing.
+--
+-- Cost: one read of a window's flow rows, and one index look-up for each
+-- distinct conversation in it.  One resolver at a time (an advisory lock).
+--
+
+CREATE TYPE topo.edge_key AS (src bigint, dst bigint, type integer);
+COMMENT ON TYPE topo.edge_key IS 'an edge of a graph, at the finest level known';
+
+CREATE FUNCTION topo.address_label(scope text, address inet) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN scope = '' THEN pg_catalog.host(address) ELSE scope || '/' || pg_catalog.host(address) END;
+COMMENT ON FUNCTION topo.address_label(text, inet) IS 'the name of the node that stands for an address without an owner';
+
+CREATE FUNCTION topo.resolve_windows(buckets timestamptz[]) RETURNS topo.edge_key[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	vanished topo.edge_key[];
+BEGIN
+	WITH conversation AS MATERIALIZED (
+		-- both ends' reports, turned the caller's way
+		SELECT f.bucket, f.scope, f.role, f.role_guessed,
+			   f.local_address, nullif(f.local_port, 0) AS local_port, f.local_node,
+			   coalesce(f.nat_peer_address, f.peer_address) AS peer_address,
+			   nullif(coalesce(f.nat_peer_port, f.peer_port), 0) AS peer_port,
+			   min(f.first_seen) AS first_seen, max(f.last_seen) AS last_seen,
+			   CASE f.role WHEN 1 THEN topo.merge(f.traffic) ELSE topo.reversed(topo.merge(f.traffic)) END AS traffic
+		FROM topo_network.flow_window f
+		WHERE f.bucket = ANY (buckets)
+		GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+	), counted AS (
+		SELECT c.*
+		FROM conversation c
+		WHERE c.role = 1
+		   OR NOT EXISTS (SELECT FROM topo.reporter r
+						  WHERE r.address = c.peer_address AND r.scope = c.scope AND r.valid @> c.first_seen)
+	), attributed AS (
+		SELECT c.*,
+			   coalesce(said.node, c.local_node) AS local_owner,
+			   CASE WHEN NOT peer.ambiguous THEN peer.node END AS peer_owner,
+			   CASE WHEN peer.node IS NULL OR peer.ambiguous THEN 1
+					WHEN NOT peer.whole OR c.role_guessed THEN 0.5
+					WHEN peer.port IS NOT NULL OR peer.source = 'inventory' OR c.role = 2 THEN 1
+					ELSE 0.9 END AS confidence
+		FROM counted c
+			 LEFT JOIN LATERAL (
+				SELECT a.node FROM topo.address a
+				WHERE a.address = c.local_address AND a.scope = c.scope
+				  AND (a.port = c.local_port OR a.port IS NULL)
+				  AND a.source = 'inventory' AND a.valid @> c.first_seen
+				ORDER BY a.port IS NULL LIMIT 1) said ON true
+			 LEFT JOIN LATERAL (
+				SELECT a.node, a.port, a.source, a.ambiguous,
+					   a.valid @> tstzrange(c.first_seen, c.last_seen, '[]') AS whole
+				FROM topo.address a
+				WHERE a.address = c.peer_address AND a.scope = c.scope
+				  AND (a.port = c.peer_port OR a.port IS NULL)
+				  AND a.valid @> c.first_seen
+				ORDER BY a.port IS NULL, a.source <> 'inventory', a.ambiguous DESC, a.id LIMIT 1) peer ON true
+	), unowned AS (
+		SELECT DISTINCT topo.address_label(u.scope, u.address) AS name
+		FROM (SELECT scope, local_address AS address FROM attributed WHERE local_owner IS NULL
+			  UNION ALL
+			  SELECT scope, peer_address FROM attributed WHERE peer_owner IS NULL) u
+	), made AS (
+		INSERT INTO topo.node (type, name)
+		SELECT 'address', u.name FROM unowned u
+		WHERE NOT EXISTS (SELECT FROM topo.node n WHERE n.type = 'address' AND n.name = u.name)
+		ON CONFLICT (type, name) DO UPDATE SET name = excluded.name
+		RETURNING id, name
+	), address_node AS (
+		SELECT m.id, m.name FROM made m
+		UNION
+		SELECT n.id, n.name FROM unowned u JOIN topo.node n ON n.type = 'address' AND n.name = u.name
+	), sided AS (
+		SELECT a.*, coalesce(a.local_owner, l.id) AS local_end, coalesce(a.peer_owner, p.id) AS peer_end
+		FROM attributed a
+			 LEFT JOIN address_node l ON a.local_owner IS NULL AND l.name = topo.address_label(a.scope, a.local_address)
+			 LEFT JOIN address_node p ON a.peer_owner IS NULL AND p.name = topo.address_label(a.scope, a.peer_address)
+	), edge AS (
+		SELECT date_bin('1 minute', s.bucket, '2000-01-01 00:00+00') AS minute, s.bucket,
+			   CASE s.role WHEN 1 THEN s.local_end ELSE s.peer_end END AS src,
+			   CASE s.role WHEN 1 THEN s.peer_end ELSE s.local_end END AS dst,
+			   min(s.confidence) AS confidence, min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen,
+			   topo.merge(s.traffic) AS traffic
+		FROM sided s
+		GROUP BY 1, 2, 3, 4
+	), replaced AS (
+		DELETE FROM topo_network.edge_window w
+		USING (SELECT DISTINCT c.bucket FROM conversation c) b
+		WHERE w.bucket = date_bin('1 minute', b.bucket, '2000-01-01 00:00+00')
+		  AND w.part = extract(second FROM b.bucket)::smallint / 10
+		RETURNING w.src, w.dst, w.type
+	), written AS (
+		INSERT INTO topo_network.edge_window (bucket, part, src, dst, confidence, first_seen, last_seen, traffic)
+		SELECT e.minute, extract(second FROM e.bucket)::smallint / 10, e.src, e.dst, e.confidence,
+			   e.first_seen, e.last_seen, e.traffic
+		FROM edge e
+		ORDER BY e.minute, e.src, e.dst
+		RETURNING src, dst, type
+	)
+	SELECT array_agg((v.src, v.dst, v.type)::topo.edge_key) INTO vanished
+	FROM (SELECT * FROM replaced EXCEPT SELECT * FROM written) v;
+	RETURN vanished;
+END
+$$;
+COMMENT ON FUNCTION topo.resolve_windows(timestamptz[]) IS
+'compute the edges of flow windows anew; returns edges that they had and no longer have';
+
+CREATE FUNCTION topo.live_since(graph text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$ SELECT coalesce(now() - g.edge_ttl, '-infinity') FROM topo.graph g WHERE g.name = graph $$;
+COMMENT ON FUNCTION topo.live_since(text) IS 'an edge seen after this is live';
+
+CREATE FUNCTION topo.app_of(node bigint) RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$ SELECT CASE WHEN n.type = 'cluster' THEN coalesce(n.parent, n.id) ELSE n.id END FROM topo.node n WHERE n.id = node $$;
+COMMENT ON FUNCTION topo.app_of(bigint) IS 'the node that stands for this one at the level of apps';
+
+CREATE FUNCTION topo.link_windows(graph text, buckets timestamptz[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($link$
+		WITH seen AS (
+			SELECT w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
+			FROM %1$I.edge_window w
+			WHERE w.bucket = ANY ($1)
+			GROUP BY 1, 2, 3
+			HAVING max(w.last_seen) > topo.live_since($2)
+		), told AS (
+			INSERT INTO %1$I.live_edge AS l (src, dst, type, first_seen, last_seen)
+			SELECT src, dst, type, first_seen, last_seen FROM seen ORDER BY 1, 2, 3
+			ON CONFLICT (src, dst, type) DO UPDATE
+			SET first_seen = least(l.first_seen, excluded.first_seen),
+				last_seen = greatest(l.last_seen, excluded.last_seen)
+			WHERE l.last_seen < excluded.last_seen OR l.first_seen > excluded.first_seen
+		)
+		INSERT INTO %1$I.link (level, src, dst, type)
+		SELECT DISTINCT e.*
+		FROM seen s
+			 CROSS JOIN LATERAL (VALUES ('c'::"char", s.src, s.dst, s.type),
+										('a'::"char", topo.app_of(s.src), topo.app_of(s.dst), s.type)) e (level, src, dst, type)
+		WHERE NOT EXISTS (SELECT FROM %1$I.link k
+						  WHERE k.level = e.level AND k.src = e.src AND k.dst = e.dst AND k.type = e.type)
+		ON CONFLICT DO NOTHING$link$, (topo.existing_graph(graph)).schema_name)
+	USING buckets, graph;
+END
+$$;
+COMMENT ON FUNCTION topo.link_windows(text, timestamptz[]) IS
+'make live the edges of these windows, where they are young enough';
+
+CREATE FUNCTION topo.unlink(graph text, edges topo.edge_key[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($unlink$
+		WITH gone AS (
+			DELETE FROM %1$I.live_edge l USING unnest($1) e
+			WHERE l.src = e.src AND l.dst = e.dst AND l.type = e.type
+			  AND NOT EXISTS (SELECT FROM %1$I.edge_window w
+							  WHERE w.src = e.src AND w.dst = e.dst AND w.type = e.type
+								AND w.bucket > topo.live_since($2) - interval '1 minute')
+			RETURNING l.src, l.dst, l.type
+		), gone_clusters AS (
+			DELETE FROM %1$I.link k USING gone g
+			WHERE k.level = 'c' AND k.src = g.src AND k.dst = g.dst AND k.type = g.type
+		)
+		DELETE FROM %1$I.link k
+		USING (SELECT DISTINCT topo.app_of(g.src) AS src, topo.app_of(g.dst) AS dst, g.type FROM gone g) g
+		WHERE k.level = 'a' AND k.src = g.src AND k.dst = g.dst AND k.type = g.type
+		  AND NOT EXISTS (
+			SELECT FROM topo.node s, topo.node d, %1$I.live_edge l
+			WHERE (s.id = k.src OR s.parent = k.src AND s.type = 'cluster')
+			  AND (d.id = k.dst OR d.parent = k.dst AND d.type = 'cluster')
+			  AND l.src = s.id AND l.dst = d.id AND l.type = k.type
+			  AND NOT EXISTS (SELECT FROM gone x WHERE x.src = l.src AND x.dst = l.dst AND x.type = l.type))
+		$unlink$, (topo.existing_graph(graph)).schema_name)
+	USING edges, graph;
+END
+$$;
+COMMENT ON FUNCTION topo.unlink(text, topo.edge_key[]) IS
+'take out of the live map those of these edges that no live window has any more';
+
+CREATE FUNCTION topo.resolve_pending(wait boolean) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	buckets timestamptz[];
+	vanished topo.edge_key[];
+BEGIN
+	IF to_regclass('topo_network.dirty_window') IS NULL THEN
+		RETURN true;
+	ELSIF wait THEN
+		PERFORM pg_advisory_xact_lock(1953460335, 1);
+	ELSIF NOT pg_try_advisory_xact_lock(1953460335, 1) THEN
+		RETURN false;
+	END IF;
+	WITH taken AS (DELETE FROM topo_network.dirty_window RETURNING bucket)
+	SELECT array_agg(DISTINCT t.bucket) INTO buckets FROM taken t;
+	IF buckets IS NULL THEN
+		RETURN true;
+	END IF;
+	PERFORM topo.ensure_partitions('network', interval '1 minute', tstzrange(min(b), max(b), '[]')) FROM unnest(buckets) b;
+	vanished := topo.resolve_windows(buckets);
+	PERFORM topo.link_windows('network', ARRAY(SELECT DISTINCT date_bin('1 minute', b, '2000-01-01 00:00+00') FROM unnest(buckets) b));
+	IF vanished IS NOT NULL THEN
+		PERFORM topo.unlink('network', vanished);
+	END IF;
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION topo.resolve_pending(boolean) IS
+'resolve the flow windows that are dirty; false where another session is at it and wait is false';

@@ -1,0 +1,116 @@
+--
+-- Ingest: batches of flow records into stage 1.
+--
+-- The C side decodes and aggregates a batch; store_flows() writes it, and what
+-- it teaches of addresses, in the transaction that also writes the source's
+-- position.  Nothing is resolved here, so that batches of several sources never
+-- wait for each other.
+--
+
+CREATE TYPE topo.flow_row AS (
+	bucket            timestamptz,
+	first_seen        timestamptz,
+	last_seen         timestamptz,
+	scope             text,
+	protocol          smallint,
+	role              smallint,
+	role_guessed      boolean,
+	local_address     inet,
+	local_port        integer,
+	peer_address      inet,
+	peer_port         integer,
+	nat_local_address inet,
+	nat_peer_address  inet,
+	nat_peer_port     integer,
+	app               text,
+	cluster           text,
+	region            text,
+	traffic           topo.traffic
+);
+COMMENT ON TYPE topo.flow_row IS 'one aggregated conversation on its way to flow_window';
+
+CREATE FUNCTION topo.accepted_times(OUT oldest timestamptz, OUT newest timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	PERFORM topo.existing_graph('network');
+	SELECT coalesce(now() - g.retention, '-infinity'), clock_timestamp() + interval '1 hour' INTO oldest, newest
+	FROM topo.grain g WHERE g.graph = 'network' AND g.relation = 'flow_window';
+END
+$$;
+COMMENT ON FUNCTION topo.accepted_times() IS
+'flows from before their retention, or from more than an hour ahead, are refused';
+
+CREATE FUNCTION topo.make_workloads(rows topo.flow_row[]) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	INSERT INTO topo.node (type, name)
+	SELECT DISTINCT 'app', r.app FROM unnest(rows) r
+	WHERE r.app IS NOT NULL AND NOT EXISTS (SELECT FROM topo.node n WHERE n.type = 'app' AND n.name = r.app)
+	ORDER BY 2
+	ON CONFLICT DO NOTHING;
+
+	INSERT INTO topo.node (type, name, parent)
+	SELECT DISTINCT ON (r.cluster) 'cluster', r.cluster, a.id
+	FROM unnest(rows) r LEFT JOIN topo.node a ON a.type = 'app' AND a.name = r.app
+	WHERE r.cluster IS NOT NULL AND NOT EXISTS (SELECT FROM topo.node n WHERE n.type = 'cluster' AND n.name = r.cluster)
+	ORDER BY r.cluster, r.app
+	ON CONFLICT DO NOTHING;
+$$;
+COMMENT ON FUNCTION topo.make_workloads(topo.flow_row[]) IS 'the apps and clusters that a batch names, as nodes';
+
+CREATE FUNCTION topo.append_flows(rows topo.flow_row[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	PERFORM topo.ensure_partitions('network', interval '10 seconds', tstzrange(min(r.bucket), max(r.bucket), '[]'))
+	FROM unnest(rows) r;
+	INSERT INTO topo_network.flow_window
+		   (bucket, scope, protocol, role, role_guessed, local_address, local_port, local_node, peer_address, peer_port,
+			nat_local_address, nat_peer_address, nat_peer_port, region, first_seen, last_seen, traffic)
+	SELECT r.bucket, r.scope, r.protocol, r.role, r.role_guessed, r.local_address, r.local_port, coalesce(c.id, a.id),
+		   r.peer_address, r.peer_port, r.nat_local_address, r.nat_peer_address, r.nat_peer_port, r.region,
+		   r.first_seen, r.last_seen, r.traffic
+	FROM unnest(rows) r
+		 LEFT JOIN topo.node a ON a.type = 'app' AND a.name = r.app
+		 LEFT JOIN topo.node c ON c.type = 'cluster' AND c.name = r.cluster;
+	INSERT INTO topo_network.dirty_window (bucket) SELECT DISTINCT r.bucket FROM unnest(rows) r;
+END
+$$;
+COMMENT ON FUNCTION topo.append_flows(topo.flow_row[]) IS 'a batch into stage 1, its windows marked as dirty';
+
+CREATE FUNCTION topo.learn_from_flows(rows topo.flow_row[], source text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	claims topo.address_claim[];
+BEGIN
+	SELECT array_agg((x.scope, x.address, x.port, x.node, x.first_seen, x.last_seen)::topo.address_claim) INTO claims
+	FROM (SELECT r.scope, r.local_address AS address,
+				 CASE r.role WHEN 2 THEN nullif(r.local_port, 0) END AS port,
+				 coalesce(c.id, a.id) AS node, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen
+		  FROM unnest(rows) r
+			   JOIN topo.node a ON a.type = 'app' AND a.name = r.app
+			   LEFT JOIN topo.node c ON c.type = 'cluster' AND c.name = r.cluster
+		  WHERE NOT r.role_guessed
+		  GROUP BY 1, 2, 3, 4) x;
+	PERFORM topo.mark_dirty(topo.learn_owners(claims, source) || topo.learn_reporters(claims));
+END
+$$;
+COMMENT ON FUNCTION topo.learn_from_flows(topo.flow_row[], text) IS
+'what a batch tells of who holds which address';
+
+CREATE FUNCTION topo.store_flows(source text, rows topo.flow_row[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	PERFORM topo.make_workloads(rows), topo.append_flows(rows), topo.learn_from_flows(rows, source);
+END
+$$;
+COMMENT ON FUNCTION topo.store_flows(text, topo.flow_row[]) IS
+'write a batch of aggregated flows, and learn from it who holds which address';
