@@ -241,31 +241,27 @@ sketch_count(const sketch *s)
 	return count;
 }
 
-/* The rank of the quantile among total samples, 1 .. total. */
-static int64_t
-quantile_rank(double q, int64_t total)
-{
-	double rank = ceil(q * (double) total);
-
-	/* Compared as a double: (double) INT64_MAX does not fit back into int64_t. */
-	if (rank >= (double) total)
-		return total;
-	return rank < 1 ? 1 : (int64_t) rank;
-}
-
 bool
 sketch_quantile(const sketch *s, double q, double *ns)
 {
-	int64_t total = sketch_count(s);
-	int64_t rank = quantile_rank(q, total);
-	int64_t seen = s->zero;
+	/*
+	 * Ranks are doubles: exact up to 2^53 samples, as percentile_disc is, and
+	 * beyond that nothing overflows.  Both sums add up in the same order, so
+	 * the rank of q = 1 is reached exactly at the last bucket.
+	 */
+	double total = (double) s->zero;
+	double seen = total;
+	double rank;
 	int index = SKETCH_INDEX_ZERO;
 
+	for (uint32_t i = 0; i < s->bucket_count; i++)
+		total += (double) s->buckets[i].count;
 	if (total == 0)
 		return false;
+	rank = fmax(1, ceil(q * total));
 	for (uint32_t i = 0; i < s->bucket_count && seen < rank; i++)
 	{
-		seen = saturated_sum(seen, s->buckets[i].count);
+		seen += (double) s->buckets[i].count;
 		index = s->buckets[i].index;
 	}
 	*ns = sketch_index_ns(index);

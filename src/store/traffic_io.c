@@ -40,34 +40,31 @@ StaticAssertDecl(lengthof(counter_keys) == TRAFFIC_LATENCY_SUM_NS,
 /* Takes one member of an object: its key, and its value as the iterator gave it. */
 typedef void (*member_handler)(traffic_value *value, const char *key, JsonbValue *member);
 
-static void
-pg_attribute_noreturn() refuse_key(const char *key, const char *where, const char *known)
+_Noreturn static void
+refuse(const char *detail, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 					errmsg("invalid input syntax for type %s", "traffic"),
-					errdetail("Unknown key \"%s\"%s.", key, where), errhint("%s", known)));
+					errdetail_internal("%s", detail), errhint("%s", hint)));
 }
 
-static void
-pg_attribute_noreturn() refuse_member(const char *key, const char *wanted)
+/* The member is not of the JSON type that its key wants. */
+_Noreturn static void
+refuse_type(const char *key, const char *wanted)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					errmsg("invalid input syntax for type %s", "traffic"),
-					errdetail("\"%s\" is not %s.", key, wanted),
-					errhint("Traffic looks like {\"connections\": 3, \"bytes_sent\": 1200, "
-							"\"latency\": {\"sum_ns\": 7000, \"buckets\": {\"412\": 3}}}.")));
+	refuse(psprintf("\"%s\" is not %s.", key, wanted),
+		   "Traffic looks like {\"connections\": 3, \"bytes_sent\": 1200, "
+		   "\"latency\": {\"sum_ns\": 7000, \"buckets\": {\"412\": 3}}}.");
 }
 
-static void
-pg_attribute_noreturn() refuse_number(const char *key, const char *number)
+_Noreturn static void
+refuse_number(const char *key, const char *number)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					errmsg("invalid input syntax for type %s", "traffic"),
-					errdetail("\"%s\" is %.*s%s.", key, SHOWN_MAX, number,
-							  strlen(number) > SHOWN_MAX ? "..." : ""),
-					errhint("Counters are whole numbers from 0 to " INT64_FORMAT
-							", written without a fraction.",
-							PG_INT64_MAX)));
+	refuse(psprintf("\"%s\" is %.*s%s.", key, SHOWN_MAX, number,
+					strlen(number) > SHOWN_MAX ? "..." : ""),
+		   psprintf("Counters are whole numbers from 0 to " INT64_FORMAT
+					", written without a fraction.",
+					PG_INT64_MAX));
 }
 
 /*
@@ -98,7 +95,7 @@ member_number(const char *key, const JsonbValue *member)
 	int64 number;
 
 	if (member->type != jbvNumeric)
-		refuse_member(key, "a number");
+		refuse_type(key, "a number");
 	digits =
 		DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(member->val.numeric)));
 	if (!parse_digits(digits, PG_INT64_MAX, &number))
@@ -132,7 +129,7 @@ each_member_of(const char *key, const JsonbValue *object, member_handler handle,
 			   traffic_value *value)
 {
 	if (object->type != jbvBinary || !JsonContainerIsObject(object->val.binary.data))
-		refuse_member(key, "an object");
+		refuse_type(key, "an object");
 	each_member(object->val.binary.data, handle, value);
 }
 
@@ -142,9 +139,9 @@ take_bucket(traffic_value *value, const char *key, JsonbValue *member)
 	int64 index;
 
 	if (!parse_digits(key, SKETCH_INDEX_MAX, &index))
-		refuse_key(key, " in \"buckets\"",
-				   psprintf("Buckets are keyed by their index, \"%d\" to \"%d\".", SKETCH_INDEX_MIN,
-							SKETCH_INDEX_MAX));
+		refuse(psprintf("Unknown key \"%s\" in \"buckets\".", key),
+			   psprintf("Buckets are keyed by their index, \"%d\" to \"%d\".", SKETCH_INDEX_MIN,
+						SKETCH_INDEX_MAX));
 	sketch_add_bucket(&value->latency, (int) index, member_number(key, member));
 }
 
@@ -158,7 +155,8 @@ take_latency(traffic_value *value, const char *key, JsonbValue *member)
 	else if (strcmp(key, "buckets") == 0)
 		each_member_of(key, member, take_bucket, value);
 	else
-		refuse_key(key, " in \"latency\"", "The keys are \"sum_ns\", \"zero\" and \"buckets\".");
+		refuse(psprintf("Unknown key \"%s\" in \"latency\".", key),
+			   "The keys are \"sum_ns\", \"zero\" and \"buckets\".");
 }
 
 /* The keys of the outer object, for a person who mistyped one. */
@@ -191,7 +189,7 @@ take_counter(traffic_value *value, const char *key, JsonbValue *member)
 			return;
 		}
 	}
-	refuse_key(key, "", list_keys());
+	refuse(psprintf("Unknown key \"%s\".", key), list_keys());
 }
 
 Datum
@@ -201,10 +199,8 @@ traffic_in(PG_FUNCTION_ARGS)
 	traffic_value value;
 
 	if (!JB_ROOT_IS_OBJECT(json))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-						errmsg("invalid input syntax for type %s", "traffic"),
-						errdetail("The value is not a JSON object."),
-						errhint("No traffic at all is {}.  %s", list_keys())));
+		refuse("The value is not a JSON object.",
+			   psprintf("No traffic at all is {}.  %s", list_keys()));
 	traffic_value_init(&value, CurrentMemoryContext);
 	each_member(&json->root, take_counter, &value);
 	PG_RETURN_POINTER(traffic_form(&value));
