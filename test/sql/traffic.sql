@@ -155,6 +155,12 @@ SELECT t, bytes FROM target, forged;
 \copy target from 'results/traffic.copy' (format binary)
 \set SHOW_CONTEXT errors
 SELECT count(*) AS taken FROM target;
+-- What is damaged on disk is told, not believed.
+CREATE CAST (bytea AS traffic) WITHOUT FUNCTION;
+SELECT state, message, detail FROM refusal($$SELECT '\x0101'::bytea::topo.traffic::text$$);
+SELECT state, message, detail FROM refusal($$SELECT topo.connections('\x0200'::bytea::topo.traffic)$$);
+SELECT state, message, detail FROM refusal($$SELECT topo.merge('\x0100ac0e01'::bytea::topo.traffic)$$);
+DROP CAST (bytea AS traffic);
 
 -- Equality, hashing, grouping.
 SELECT traffic(1) = traffic(1) AS eq, traffic(1) = traffic(2) AS not_eq,
