@@ -150,6 +150,12 @@ CREATE FUNCTION topo.latency_quantile(traffic topo.traffic, q double precision) 
 COMMENT ON FUNCTION topo.latency_quantile(topo.traffic, double precision) IS
 'the latency in milliseconds that the share q (0 to 1) of requests did not pass, within 1 %; null without samples';
 
+CREATE FUNCTION topo.reversed(topo.traffic) RETURNS topo.traffic
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'traffic_reversed';
+COMMENT ON FUNCTION topo.reversed(topo.traffic) IS
+'the same traffic as the other end saw it: sent and received change places';
+
 -- As JSON; the cast to json is what to_jsonb() and row_to_json() use.
 
 CREATE FUNCTION topo.traffic_to_json(topo.traffic) RETURNS json

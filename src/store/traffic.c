@@ -1,7 +1,7 @@
 /*
  * traffic.c
  *		The SQL type topo.traffic: between Datum and expanded form, and what
- *		needs only that: equality, hash, merge.
+ *		needs only that: equality, hash, merge, reversal.
  *
  * The type is of storage main.  Most values are of some ten bytes, in line and
  * never compressed.  A wide sketch can pass the 2 kB at which the server toasts
@@ -25,6 +25,7 @@ PG_FUNCTION_INFO_V1(traffic_ne);
 PG_FUNCTION_INFO_V1(traffic_hash);
 PG_FUNCTION_INFO_V1(traffic_hash_extended);
 PG_FUNCTION_INFO_V1(traffic_merge);
+PG_FUNCTION_INFO_V1(traffic_reversed);
 
 static void *
 resize_in_context(void *context, void *memory, size_t size)
@@ -137,4 +138,14 @@ traffic_merge(PG_FUNCTION_ARGS)
 	traffic_deform(traffic_argument(fcinfo, 1), &from);
 	traffic_value_merge(&into, &from);
 	PG_RETURN_POINTER(traffic_form(&into));
+}
+
+Datum
+traffic_reversed(PG_FUNCTION_ARGS)
+{
+	traffic_value value;
+
+	traffic_deform(traffic_argument(fcinfo, 0), &value);
+	traffic_value_reverse(&value);
+	PG_RETURN_POINTER(traffic_form(&value));
 }

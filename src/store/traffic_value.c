@@ -62,6 +62,22 @@ traffic_value_merge(traffic_value *into, const traffic_value *from)
 	return true;
 }
 
+static void
+swap_counters(traffic_value *value, traffic_counter a, traffic_counter b)
+{
+	int64_t kept = value->counters[a];
+
+	value->counters[a] = value->counters[b];
+	value->counters[b] = kept;
+}
+
+void
+traffic_value_reverse(traffic_value *value)
+{
+	swap_counters(value, TRAFFIC_BYTES_SENT, TRAFFIC_BYTES_RECEIVED);
+	swap_counters(value, TRAFFIC_PACKETS_SENT, TRAFFIC_PACKETS_RECEIVED);
+}
+
 static uint8_t *
 write_varint(uint8_t *out, uint64_t number)
 {

@@ -91,6 +91,12 @@ extern bool traffic_value_add_latency(traffic_value *value, int64_t ns, int64_t 
 /* Add all of from to into, which must be another value.  False: no memory, nothing changed. */
 extern bool traffic_value_merge(traffic_value *into, const traffic_value *from);
 
+/*
+ * Turn a value as one end saw it into that of the other end: sent and received
+ * change places.  All else is of the connection or the calls, and stays.
+ */
+extern void traffic_value_reverse(traffic_value *value);
+
 /* An upper bound of what traffic_value_encode() will write, at most TRAFFIC_ENCODED_MAX. */
 extern size_t traffic_value_encoded_max(const traffic_value *value);
 

@@ -78,6 +78,9 @@ SELECT q, state, message, hint
 FROM unnest(ARRAY['-0.1', '1.1', 'NaN', 'Infinity']) AS q,
 	refusal(format('SELECT topo.latency_quantile(topo.traffic(latency_ms => %L), %L)', '{1}', q));
 
+-- The other end's view.
+SELECT reversed(traffic(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, '{1}'));
+
 -- As JSON.
 SELECT traffic(connections => 1, latency_ms => '{1}')::jsonb;
 SELECT traffic(connections => 1, latency_ms => '{1}')::json;
@@ -218,6 +221,8 @@ FROM (VALUES (410), (412)) AS bound (upto)
 		) AS part
 	) AS shuffled
 GROUP BY upto ORDER BY upto;
+SELECT count(t) AS values, count(*) FILTER (WHERE reversed(reversed(t)) = t) AS same FROM sample;
+SELECT reversed(merge(t)) = merge(reversed(t)) AS before_or_after_merging FROM sample;
 SELECT count(*) FILTER (WHERE a.t + b.t <> b.t + a.t) AS not_commutative
 FROM sample AS a CROSS JOIN sample AS b WHERE a.id > 380 AND b.id > 380;
 
