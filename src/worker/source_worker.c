@@ -307,7 +307,7 @@ static bool
 run_source_safely(void)
 {
 	MemoryContext context = CurrentMemoryContext;
-	bool ended_well = true;
+	volatile bool ended_well = true;
 
 	PG_TRY();
 	{

@@ -152,15 +152,43 @@ wait_until_alone(Oid database)
 	ConditionVariableCancelSleep();
 }
 
+/* A utility command with all that goes with it. */
+typedef struct utility_call
+{
+	PlannedStmt *statement;
+	const char *query;
+	bool read_only_tree;
+	ProcessUtilityContext context;
+	ParamListInfo parameters;
+	QueryEnvironment *environment;
+	DestReceiver *receiver;
+	QueryCompletion *completion;
+} utility_call;
+
 static void
-run_utility(PlannedStmt *statement, const char *query, bool read_only_tree,
-			ProcessUtilityContext context, ParamListInfo parameters,
-			QueryEnvironment *environment, DestReceiver *receiver, QueryCompletion *completion)
+run_utility(const utility_call *call)
 {
 	ProcessUtility_hook_type run =
 		previous_process_utility ? previous_process_utility : standard_ProcessUtility;
 
-	run(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
+	run(call->statement, call->query, call->read_only_tree, call->context, call->parameters,
+		call->environment, call->receiver, call->completion);
+}
+
+static void
+run_utility_alone(const utility_call *call, Oid database)
+{
+	hold_database(database);
+	PG_TRY();
+	{
+		wait_until_alone(database);
+		run_utility(call);
+	}
+	PG_FINALLY();
+	{
+		release_database(database);
+	}
+	PG_END_TRY();
 }
 
 static void
@@ -169,6 +197,8 @@ topology_process_utility(PlannedStmt *statement, const char *query, bool read_on
 						 QueryEnvironment *environment, DestReceiver *receiver,
 						 QueryCompletion *completion)
 {
+	utility_call call = {statement,	 query,		  read_only_tree, context,
+						 parameters, environment, receiver,		  completion};
 	Node *command = statement->utilityStmt;
 	Oid database = InvalidOid;
 
@@ -178,25 +208,10 @@ topology_process_utility(PlannedStmt *statement, const char *query, bool read_on
 		scan_at_commit = true;
 	if (context == PROCESS_UTILITY_TOPLEVEL && IsTransactionState())
 		database = exclusive_database(command);
-	if (!OidIsValid(database))
-	{
-		run_utility(statement, query, read_only_tree, context, parameters, environment, receiver,
-					completion);
-		return;
-	}
-
-	hold_database(database);
-	PG_TRY();
-	{
-		wait_until_alone(database);
-		run_utility(statement, query, read_only_tree, context, parameters, environment, receiver,
-					completion);
-	}
-	PG_FINALLY();
-	{
-		release_database(database);
-	}
-	PG_END_TRY();
+	if (OidIsValid(database))
+		run_utility_alone(&call, database);
+	else
+		run_utility(&call);
 }
 
 void
