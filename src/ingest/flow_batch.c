@@ -83,7 +83,8 @@ batch_release(void *context, void *memory)
 flow_batch *
 flow_batch_create(MemoryContext parent)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "topology flow batch", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext context =
+		AllocSetContextCreate(parent, "topology flow batch", ALLOCSET_DEFAULT_SIZES);
 	flow_batch *batch = MemoryContextAllocZero(context, sizeof(*batch));
 	flow_allocator allocator = {batch_allocate, batch_release, context};
 
@@ -275,8 +276,8 @@ flow_batch_store(flow_batch *batch, const char *source)
 {
 	Oid row_type = flow_row_type();
 	Oid types[2] = {TEXTOID, get_array_type(row_type)};
-	MemoryContext store = AllocSetContextCreate(CurrentMemoryContext, "topology flow rows",
-												ALLOCSET_DEFAULT_SIZES);
+	MemoryContext store =
+		AllocSetContextCreate(CurrentMemoryContext, "topology flow rows", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous = MemoryContextSwitchTo(store);
 	Datum arguments[2];
 

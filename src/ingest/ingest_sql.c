@@ -47,13 +47,14 @@ take_record(void *context, const flow_record *record, decode_error *error)
 static void
 report_refusal(const decode_error *error)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-					errmsg("invalid flow record in line " INT64_FORMAT, error->line),
-					error->field[0] ? errdetail("Field \"%s\" %s.", error->field, error->message)
-									: errdetail("The line %s.", error->message),
-					errhint("The record's format is described in the README; records older than the "
-							"windows that are kept need topo.set_graph('network', '{\"retention\": "
-							"\"infinite\"}').")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+			 errmsg("invalid flow record in line " INT64_FORMAT, error->line),
+			 error->field[0] ? errdetail("Field \"%s\" %s.", error->field, error->message)
+							 : errdetail("The line %s.", error->message),
+			 errhint("The record's format is described in the README; records older than the "
+					 "windows that are kept need topo.set_graph('network', '{\"retention\": "
+					 "\"infinite\"}').")));
 }
 
 static int64
@@ -78,8 +79,9 @@ topology_ingest(PG_FUNCTION_ARGS)
 	int64 count;
 
 	if (strcmp(format, "flow") != 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown format \"%s\"", format),
-						errhint("The format is \"flow\": JSON, one record a line.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown format \"%s\"", format),
+				 errhint("The format is \"flow\": JSON, one record a line.")));
 	SPI_connect();
 	batch = flow_batch_create(CurrentMemoryContext);
 	flow_batch_begin(batch);

@@ -33,7 +33,8 @@ first_row_bigint(int column)
 }
 
 static void
-execute(const char *command, int count, Oid *types, Datum *arguments, const char *nulls, int expected)
+execute(const char *command, int count, Oid *types, Datum *arguments, const char *nulls,
+		int expected)
 {
 	int result = SPI_execute_with_args(command, count, types, arguments, nulls, false, 0);
 
@@ -70,8 +71,9 @@ source_load_position(int32 id, int32 partition)
 	Datum arguments[2] = {Int32GetDatum(id), Int32GetDatum(partition)};
 	source_position *position;
 
-	execute("SELECT log, next_offset FROM topo.source_position WHERE source = $1 AND partition = $2",
-			2, types, arguments, NULL, SPI_OK_SELECT);
+	execute(
+		"SELECT log, next_offset FROM topo.source_position WHERE source = $1 AND partition = $2", 2,
+		types, arguments, NULL, SPI_OK_SELECT);
 	if (SPI_processed == 0)
 		return NULL;
 	position = palloc0(sizeof(*position));

@@ -36,7 +36,7 @@ typedef struct source_progress
 	int64 records;
 	int64 dead_letters;
 	int64 dropped_in_log; /* all that this log has lost so far */
-	int64 gone;			  /* records, at least, that were freed unread */
+	int64 gone;           /* records, at least, that were freed unread */
 } source_progress;
 
 /* The enabled source of that id, in the current memory context, or NULL. */

@@ -24,12 +24,13 @@ resolve_pending(bool wait)
 						errmsg("flows cannot be resolved in a transaction of isolation level "
 							   "REPEATABLE READ or SERIALIZABLE"),
 						errhint("Call it in a transaction of isolation level READ COMMITTED.")));
-	if (SPI_execute(wait ? "SELECT topo.resolve_pending(true)" : "SELECT topo.resolve_pending(false)",
+	if (SPI_execute(wait ? "SELECT topo.resolve_pending(true)"
+						 : "SELECT topo.resolve_pending(false)",
 					false, 0) != SPI_OK_SELECT ||
 		SPI_processed != 1)
 		elog(ERROR, "could not resolve flows");
-	resolved = DatumGetBool(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	resolved =
+		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	return resolved;
 }

@@ -41,8 +41,8 @@ typedef struct launcher
 	BackgroundWorkerHandle **workers; /* by slot; NULL: none was started from here */
 	BackgroundWorkerHandle *scout;
 	MemoryContext memory; /* holds the handles */
-	List *databases;	  /* Oids still to be looked at */
-	bool no_place;		  /* the postmaster had no place for a worker */
+	List *databases;      /* Oids still to be looked at */
+	bool no_place;        /* the postmaster had no place for a worker */
 } launcher;
 
 static void
@@ -344,8 +344,10 @@ launcher_attach(launcher *self)
 {
 	registry *shared = registry_get();
 
-	self->memory = AllocSetContextCreate(TopMemoryContext, "topology launcher", ALLOCSET_DEFAULT_SIZES);
-	self->workers = MemoryContextAllocZero(self->memory, sizeof(*self->workers) * shared->slot_count);
+	self->memory =
+		AllocSetContextCreate(TopMemoryContext, "topology launcher", ALLOCSET_DEFAULT_SIZES);
+	self->workers =
+		MemoryContextAllocZero(self->memory, sizeof(*self->workers) * shared->slot_count);
 	before_shmem_exit(launcher_detach, (Datum) 0);
 	registry_lock(LW_EXCLUSIVE);
 	shared->launcher = MyLatch;
@@ -370,7 +372,8 @@ topology_launcher_main(Datum argument)
 	{
 		long timeout = launcher_turn(&self);
 
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout >= 0 ? WL_TIMEOUT : 0),
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout >= 0 ? WL_TIMEOUT : 0),
 						 timeout, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();

@@ -34,11 +34,11 @@ typedef struct source_slot
 {
 	Oid database;
 	int32 source;
-	NameData name;		  /* the source's, for the process title */
+	NameData name;         /* the source's, for the process title */
 	TransactionId version; /* xmin of its row: another one means other options */
-	bool wanted;		  /* the source exists and is enabled */
+	bool wanted;           /* the source exists and is enabled */
 	slot_state state;
-	int failures;		  /* in a row */
+	int failures; /* in a row */
 	TimestampTz next_start;
 	pid_t pid; /* 0: no process */
 	Latch *latch;
@@ -56,8 +56,8 @@ typedef struct registry
 	bool scan_all;
 	int scan_count;
 	Oid scans[REGISTRY_SCANS];
-	Oid scanned;   /* the database that a scout is in */
-	Oid held;	   /* the database that must stay without workers */
+	Oid scanned;    /* the database that a scout is in */
+	Oid held;       /* the database that must stay without workers */
 	int held_count; /* sessions that hold it */
 	int slot_count;
 	source_slot slots[FLEXIBLE_ARRAY_MEMBER];

@@ -88,7 +88,8 @@ read_sources(void)
 	int result;
 
 	SPI_connect();
-	result = SPI_execute("SELECT id, name, xmin FROM topo.source WHERE enabled ORDER BY id", true, 0);
+	result =
+		SPI_execute("SELECT id, name, xmin FROM topo.source WHERE enabled ORDER BY id", true, 0);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "could not read topo.source: %s", SPI_result_code_string(result));
 	sources = palloc(sizeof(*sources) * (SPI_processed + 1));

@@ -129,7 +129,8 @@ is_wanted(void)
 	bool wanted;
 
 	registry_lock(LW_SHARED);
-	wanted = self.slot->wanted && self.slot->version == self.version && shared->held != self.database;
+	wanted =
+		self.slot->wanted && self.slot->version == self.version && shared->held != self.database;
 	registry_unlock();
 	return wanted && !ShutdownRequestPending;
 }
@@ -270,8 +271,7 @@ answer_flush(uint64 requested)
 static void
 wait_for_news(void)
 {
-	WaitLatchOrSocket(MyLatch,
-					  WL_LATCH_SET | WL_TIMEOUT | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
+	WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
 					  ebpf_ingest_wait_fd(self.ingest), topology_flush_interval, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	ebpf_ingest_clear_wakeup(self.ingest);

@@ -133,9 +133,10 @@ check_not_in_the_way(pid_t worker)
 							  arguments, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for blocked workers");
 	if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)))
-		ereport(ERROR, (errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
-						errmsg("a worker of topology waits for this transaction, which waits for it"),
-						errhint("Commit what this transaction wrote before it waits for sources.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
+				 errmsg("a worker of topology waits for this transaction, which waits for it"),
+				 errhint("Commit what this transaction wrote before it waits for sources.")));
 }
 
 /* Wait until a request is answered; false: deadline came first (0: there is none). */
@@ -151,7 +152,8 @@ await_flush(int number, int32 source, uint64 request, TimestampTz deadline)
 		long timeout = LOOK_INTERVAL_MS;
 
 		if (deadline != 0)
-			timeout = Min(timeout, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline));
+			timeout =
+				Min(timeout, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline));
 		if (timeout <= 0)
 			break;
 		if (ConditionVariableTimedSleep(changed, timeout, PG_WAIT_EXTENSION))
@@ -206,8 +208,8 @@ waitable_source(text *name)
 	bool enabled;
 	int32 id;
 
-	if (SPI_execute_with_args("SELECT id, enabled FROM topo.existing_source($1)", 1, types, arguments,
-							  NULL, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args("SELECT id, enabled FROM topo.existing_source($1)", 1, types,
+							  arguments, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look up a source");
 	id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	enabled = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
@@ -253,9 +255,8 @@ Datum
 topology_wait_for_source(PG_FUNCTION_ARGS)
 {
 	text *name = PG_GETARG_TEXT_PP(0);
-	TimestampTz deadline = DatumGetTimestampTz(
-		DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
-							PG_GETARG_DATUM(1)));
+	TimestampTz deadline = DatumGetTimestampTz(DirectFunctionCall2(
+		timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1)));
 	int32 source;
 
 	SPI_connect();

@@ -6,7 +6,7 @@
  * DROP DATABASE, ALTER DATABASE ... RENAME or SET TABLESPACE, and CREATE
  * DATABASE with a template fail while anybody is connected to the database.
  * The workers are connected, so they are asked to go and are kept away until
- * the command has ended, whichever way.
+ * the transaction of the command has ended, whichever way.
  */
 #include "postgres.h"
 
@@ -26,22 +26,13 @@ PG_FUNCTION_INFO_V1(topology_source_changed);
 
 static ProcessUtility_hook_type previous_process_utility = NULL;
 
-/* What this transaction asks of the launcher when it commits. */
-static bool scan_at_commit = false;
-static bool scan_all_at_commit = false;
-
-static void
-scan_after_transaction(XactEvent event, void *argument)
+/* What this transaction owes when it ends. */
+static struct
 {
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
-		return;
-	if (scan_all_at_commit)
-		registry_request_scan(InvalidOid);
-	else if (scan_at_commit)
-		registry_request_scan(MyDatabaseId);
-	scan_at_commit = false;
-	scan_all_at_commit = false;
-}
+	bool scan;     /* a look at this database */
+	bool scan_all; /* at all of them */
+	Oid held;      /* the release of a database */
+} owed;
 
 Datum
 topology_source_changed(PG_FUNCTION_ARGS)
@@ -49,8 +40,36 @@ topology_source_changed(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("topo.source_changed() can only be called as a trigger")));
-	scan_at_commit = true;
+	owed.scan = true;
 	PG_RETURN_POINTER(NULL);
+}
+
+static void
+release_database(Oid database)
+{
+	registry *shared = registry_get();
+
+	registry_lock(LW_EXCLUSIVE);
+	if (--shared->held_count == 0)
+		shared->held = InvalidOid;
+	registry_unlock();
+	ConditionVariableBroadcast(&shared->changed);
+	registry_request_scan(database);
+}
+
+/* A look before the end would not see what the transaction did. */
+static void
+settle_after_transaction(XactEvent event, void *argument)
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	if (OidIsValid(owed.held))
+		release_database(owed.held);
+	if (owed.scan_all)
+		registry_request_scan(InvalidOid);
+	else if (owed.scan)
+		registry_request_scan(MyDatabaseId);
+	memset(&owed, 0, sizeof(owed));
 }
 
 /* The database that a command needs for itself, or InvalidOid. */
@@ -120,25 +139,13 @@ hold_database(Oid database)
 		{
 			shared->held = database;
 			shared->held_count++;
+			owed.held = database;
 		}
 		registry_unlock();
 		if (!taken)
 			ConditionVariableTimedSleep(&shared->changed, 1000, PG_WAIT_EXTENSION);
 	} while (!taken);
 	ConditionVariableCancelSleep();
-}
-
-static void
-release_database(Oid database)
-{
-	registry *shared = registry_get();
-
-	registry_lock(LW_EXCLUSIVE);
-	if (--shared->held_count == 0)
-		shared->held = InvalidOid;
-	registry_unlock();
-	ConditionVariableBroadcast(&shared->changed);
-	registry_request_scan(database);
 }
 
 static void
@@ -152,66 +159,29 @@ wait_until_alone(Oid database)
 	ConditionVariableCancelSleep();
 }
 
-/* A utility command with all that goes with it. */
-typedef struct utility_call
-{
-	PlannedStmt *statement;
-	const char *query;
-	bool read_only_tree;
-	ProcessUtilityContext context;
-	ParamListInfo parameters;
-	QueryEnvironment *environment;
-	DestReceiver *receiver;
-	QueryCompletion *completion;
-} utility_call;
-
-static void
-run_utility(const utility_call *call)
-{
-	ProcessUtility_hook_type run =
-		previous_process_utility ? previous_process_utility : standard_ProcessUtility;
-
-	run(call->statement, call->query, call->read_only_tree, call->context, call->parameters,
-		call->environment, call->receiver, call->completion);
-}
-
-static void
-run_utility_alone(const utility_call *call, Oid database)
-{
-	hold_database(database);
-	PG_TRY();
-	{
-		wait_until_alone(database);
-		run_utility(call);
-	}
-	PG_FINALLY();
-	{
-		release_database(database);
-	}
-	PG_END_TRY();
-}
-
 static void
 topology_process_utility(PlannedStmt *statement, const char *query, bool read_only_tree,
 						 ProcessUtilityContext context, ParamListInfo parameters,
 						 QueryEnvironment *environment, DestReceiver *receiver,
 						 QueryCompletion *completion)
 {
-	utility_call call = {statement,	 query,		  read_only_tree, context,
-						 parameters, environment, receiver,		  completion};
+	ProcessUtility_hook_type run =
+		previous_process_utility ? previous_process_utility : standard_ProcessUtility;
 	Node *command = statement->utilityStmt;
 	Oid database = InvalidOid;
 
 	if (IsA(command, CreatedbStmt))
-		scan_all_at_commit = true;
+		owed.scan_all = true;
 	if (IsA(command, DropStmt) && ((DropStmt *) command)->removeType == OBJECT_EXTENSION)
-		scan_at_commit = true;
+		owed.scan = true;
 	if (context == PROCESS_UTILITY_TOPLEVEL && IsTransactionState())
 		database = exclusive_database(command);
-	if (OidIsValid(database))
-		run_utility_alone(&call, database);
-	else
-		run_utility(&call);
+	if (OidIsValid(database) && !OidIsValid(owed.held))
+	{
+		hold_database(database);
+		wait_until_alone(database);
+	}
+	run(statement, query, read_only_tree, context, parameters, environment, receiver, completion);
 }
 
 void
@@ -219,5 +189,5 @@ utility_install_hooks(void)
 {
 	previous_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = topology_process_utility;
-	RegisterXactCallback(scan_after_transaction, NULL);
+	RegisterXactCallback(settle_after_transaction, NULL);
 }
