@@ -9,26 +9,26 @@
 # PG_CONFIG=/path/to/pg_config chooses another PostgreSQL, 14 to 18.
 
 EXTENSION    = topology
-VERSION     := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" topology.control)
+EXTVERSION  := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" topology.control)
 MODULE_big   = topology
 
 # The steps of the data's way; src/README.md says what each may include.
 SERVER_PARTS = flow decode capture store ingest resolve window traverse present worker
 OBJS         = $(patsubst %.c,%.o,src/topology.c $(sort $(foreach part,$(SERVER_PARTS),$(wildcard src/$(part)/*.c))))
 
-DATA_built   = topology--$(VERSION).sql
+DATA_built   = topology--$(EXTVERSION).sql
 EXTRA_CLEAN  = build topology-agent topology--*.sql
 
-PG_CPPFLAGS  = -I$(CURDIR)/src -I$(CURDIR) -DTOPOLOGY_VERSION=\"$(VERSION)\"
+PG_CPPFLAGS  = -I$(CURDIR)/src -I$(CURDIR) -DTOPOLOGY_VERSION=\"$(EXTVERSION)\"
 PG_CFLAGS    = -std=gnu11 -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
                -Wno-sign-compare -Wno-cast-function-type -Wno-declaration-after-statement -Werror
-SHLIB_LINK   = -lbpf
+SHLIB_LINK   = -lbpf -lm -Wl,-Bsymbolic
 
 # JIT inlining has nothing to gain here: what is hot is hot inside one call.
 override with_llvm = no
 
 REGRESS        = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
-REGRESS_OPTS   = --inputdir=test --outputdir=. --expecteddir=. --load-extension=topology
+REGRESS_OPTS   = --inputdir=test --outputdir=. --load-extension=topology
 ISOLATION      = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=topology
 
@@ -36,7 +36,7 @@ PG_CONFIG   ?= pg_config
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-topology--$(VERSION).sql: $(sort $(wildcard sql/*.sql)) topology.control
+topology--$(EXTVERSION).sql: $(sort $(wildcard sql/*.sql)) topology.control
 	cat $(sort $(wildcard sql/*.sql)) > $@
 
 include src/agent/agent.mk

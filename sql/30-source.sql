@@ -159,7 +159,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	UPDATE topo.source s SET enabled = false WHERE s.id = (topo.existing_source(name)).id;
+	UPDATE topo.source s SET enabled = false WHERE s.id = (topo.existing_source(pause_source.name)).id;
 END
 $$;
 COMMENT ON FUNCTION topo.pause_source(text) IS 'stop a source''s worker; it goes on from there when resumed';
@@ -169,7 +169,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	UPDATE topo.source s SET enabled = true WHERE s.id = (topo.existing_source(name)).id;
+	UPDATE topo.source s SET enabled = true WHERE s.id = (topo.existing_source(resume_source.name)).id;
 END
 $$;
 COMMENT ON FUNCTION topo.resume_source(text) IS 'start a paused source''s worker again';
@@ -179,7 +179,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	DELETE FROM topo.source s WHERE s.id = (topo.existing_source(name)).id;
+	DELETE FROM topo.source s WHERE s.id = (topo.existing_source(drop_source.name)).id;
 END
 $$;
 COMMENT ON FUNCTION topo.drop_source(text) IS 'stop a source for good; what it brought stays';

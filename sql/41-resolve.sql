@@ -36,8 +36,8 @@ BEGIN
 		-- both ends' reports, turned the caller's way
 		SELECT f.bucket, f.scope, f.role, f.role_guessed,
 			   f.local_address, nullif(f.local_port, 0) AS local_port, f.local_node,
-			   coalesce(f.nat_peer_address, f.peer_address) AS peer_address,
-			   nullif(coalesce(f.nat_peer_port, f.peer_port), 0) AS peer_port,
+			   CASE WHEN f.role = 1 AND f.nat_peer_address IS NOT NULL THEN f.nat_peer_address ELSE f.peer_address END AS peer_address,
+			   nullif(CASE WHEN f.role = 1 AND f.nat_peer_address IS NOT NULL THEN f.nat_peer_port ELSE f.peer_port END, 0) AS peer_port,
 			   min(f.first_seen) AS first_seen, max(f.last_seen) AS last_seen,
 			   CASE f.role WHEN 1 THEN topo.merge(f.traffic) ELSE topo.reversed(topo.merge(f.traffic)) END AS traffic
 		FROM topo_network.flow_window f

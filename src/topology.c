@@ -1,16 +1,86 @@
 /*
  * topology.c
  *		Entry point of the extension: its settings, and the start of its workers.
+ *
+ * Loaded by shared_preload_libraries it reserves shared memory, hooks utility
+ * commands and registers the launcher; loaded later, on the first call of one
+ * of its functions, it only defines the settings, and no worker runs.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "settings.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
+int topology_max_sources = 16;
+int topology_flush_interval = 1000;
+int topology_snapshot_interval = 2000;
+int topology_batch_memory = 16 * 1024;
+int topology_restart_delay_max = 60;
+char *topology_pin_dir = NULL;
+
 extern PGDLLEXPORT void _PG_init(void);
+
+static void
+define_worker_settings(void)
+{
+	DefineCustomIntVariable(
+		"topology.max_sources", "Sets how many sources can run at once in this server.",
+		"Each source has a background worker; max_worker_processes must allow for "
+		"them, for the launcher, and for one more that looks at a database.",
+		&topology_max_sources, 16, 1, 1024, PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("topology.restart_delay_max",
+							"Sets the longest wait before a failed worker is started again.",
+							"The first wait is a second; it doubles with each failure in a row.",
+							&topology_restart_delay_max, 60, 1, 3600, PGC_SIGHUP, GUC_UNIT_S, NULL,
+							NULL, NULL);
+}
+
+static void
+define_ingest_settings(void)
+{
+	DefineCustomIntVariable(
+		"topology.flush_interval", "Sets the time between two batches of a source.",
+		"Traffic is in the map this long after it was captured, at the most.",
+		&topology_flush_interval, 1000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"topology.batch_memory", "Sets the memory that a batch of one source may take.",
+		"A batch that reaches it is written before its time.", &topology_batch_memory, 16 * 1024,
+		256, 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+}
+
+static void
+define_capture_settings(void)
+{
+	DefineCustomIntVariable(
+		"topology.snapshot_interval",
+		"Sets the time between two looks at the open connections of this host.",
+		"A connection that stays open is in the map after this time; a look costs "
+		"about a microsecond a socket.",
+		&topology_snapshot_interval, 2000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomStringVariable("topology.pin_dir",
+							   "Sets where topology-agent pin has put the capture's BPF objects.",
+							   "A source's option pin_dir overrides it.", &topology_pin_dir,
+							   "/sys/fs/bpf/topology", PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
 
 void
 _PG_init(void)
 {
+	define_ingest_settings();
+	define_capture_settings();
+	if (process_shared_preload_libraries_in_progress)
+		define_worker_settings();
+#if PG_VERSION_NUM >= 150000
+	MarkGUCPrefixReserved("topology");
+#else
+	EmitWarningsOnPlaceholders("topology");
+#endif
+	if (process_shared_preload_libraries_in_progress)
+		worker_init();
 }

@@ -50,8 +50,10 @@ typedef struct flow_text
  * What flowed.  Each is a delta since the connection's last record; connections
  * counts those opened since then, failed the attempts that came to nothing.
  * A sum of round-trip times and its number of samples keep a mean that can be
- * merged in any order.
+ * merged in any order.  No counter is above FLOW_COUNTER_MAX.
  */
+#define FLOW_COUNTER_MAX ((uint64_t) INT64_MAX) /* the greatest SQL bigint */
+
 typedef struct flow_counters
 {
 	uint64_t connections;
@@ -68,9 +70,9 @@ typedef struct flow_counters
 typedef struct flow_record
 {
 	int64_t start_ns; /* Unix time of the delta's begin, nanoseconds */
-	int64_t end_ns;	  /* and of its end; never before start_ns */
+	int64_t end_ns;   /* and of its end; never before start_ns */
 	uint8_t protocol; /* FLOW_PROTOCOL_* */
-	uint8_t role;	  /* flow_role */
+	uint8_t role;     /* flow_role */
 	flow_address local;
 	flow_address peer;
 	uint16_t local_port;

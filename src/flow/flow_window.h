@@ -4,9 +4,10 @@
  *
  * A flow_window_table merges records into one entry for each key: window,
  * scope, protocol, role, the addresses, the listener's port, the local
- * workload, the region and the translated peer.  Ephemeral ports are dropped,
- * so a thousand connections of one client to one listener are one entry.
- * Merging is commutative: any order of records gives the same entries.
+ * workload, the region, the translated addresses and the translated listener's
+ * port.  Ephemeral ports are dropped, so a thousand connections of one client
+ * to one listener are one entry.  Merging is commutative: any order of records
+ * gives the same entries, if in another order.
  */
 #ifndef TOPOLOGY_FLOW_WINDOW_H
 #define TOPOLOGY_FLOW_WINDOW_H
@@ -16,30 +17,32 @@
 /*
  * One entry.  The port of the listening side is kept, the other is 0: for
  * FLOW_ROLE_CLIENT peer_port, for FLOW_ROLE_SERVER local_port.  A record
- * without a role is given one when added: the lower port listens (with equal
- * ports the local side is taken for the client), and role_guessed is set.
- * Texts are owned by the table.
+ * without a role is given one when added: the lower port listens (a port of 0
+ * is not known and counts as the highest; with equal ports the local side is
+ * taken for the client), and role_guessed is set.  It stays set as long as no
+ * record that knows its role has been merged into the entry.  Texts are owned
+ * by the table; an empty one is stored as absent.
  */
 typedef struct flow_window
 {
-	int64_t window_ns;	/* begin of the window, Unix nanoseconds: start_ns rounded down */
-	int64_t first_ns;	/* least start_ns seen */
-	int64_t last_ns;	/* greatest end_ns seen */
+	int64_t window_ns; /* begin of the window, Unix nanoseconds: start_ns rounded down */
+	int64_t first_ns;  /* least start_ns seen */
+	int64_t last_ns;   /* greatest end_ns seen */
 	uint8_t protocol;
-	uint8_t role;		/* FLOW_ROLE_CLIENT or FLOW_ROLE_SERVER */
+	uint8_t role; /* FLOW_ROLE_CLIENT or FLOW_ROLE_SERVER */
 	bool role_guessed;
 	flow_address local;
 	flow_address peer;
 	uint16_t local_port;
 	uint16_t peer_port;
-	flow_address nat_local;
+	flow_address nat_local; /* family 0: not translated */
 	flow_address nat_peer;
-	uint16_t nat_peer_port;
+	uint16_t nat_peer_port; /* 0 for FLOW_ROLE_SERVER: the client's port is ephemeral */
 	flow_text app;
 	flow_text cluster;
 	flow_text region;
 	flow_text scope;
-	flow_counters counters;
+	flow_counters counters; /* sums that stop at FLOW_COUNTER_MAX */
 } flow_window;
 
 typedef struct flow_window_table flow_window_table;
@@ -60,8 +63,9 @@ typedef struct flow_allocator
 extern const flow_allocator flow_allocator_malloc;
 
 /*
- * A table of windows of window_ns nanoseconds that uses at most max_bytes.
- * NULL: no memory.
+ * A table of windows of window_ns nanoseconds that uses at most max_bytes, its
+ * own bookkeeping included.  Allocates in steps of 32 KiB.  NULL: no memory, or
+ * window_ns is not positive.
  */
 extern flow_window_table *flow_window_table_create(const flow_allocator *allocator,
 												   int64_t window_ns, size_t max_bytes);
@@ -70,17 +74,22 @@ extern void flow_window_table_destroy(flow_window_table *table);
 /*
  * Merge one record.  False: the table has reached max_bytes (or there is no
  * memory) and the record was not taken; the caller flushes and adds it again.
- * A table just cleared takes any one record, whatever max_bytes says.
+ * A record that needs no new entry is always taken, and a table just cleared
+ * takes any one record, whatever max_bytes says.
  */
 extern bool flow_window_table_add(flow_window_table *table, const flow_record *record);
 
+/* The number of entries, and the memory held, in bytes. */
 extern size_t flow_window_table_count(const flow_window_table *table);
 extern size_t flow_window_table_bytes(const flow_window_table *table);
 
-/* The index-th entry, 0 <= index < count, in order of first arrival. */
+/*
+ * The index-th entry, 0 <= index < count, in order of first arrival.  It stays
+ * where it is until the table is cleared or destroyed.
+ */
 extern const flow_window *flow_window_table_entry(const flow_window_table *table, size_t index);
 
-/* Forget all entries; keeps the memory for the next batch up to max_bytes. */
+/* Forget all entries and texts; keeps the memory for the next batch up to max_bytes. */
 extern void flow_window_table_clear(flow_window_table *table);
 
 #endif /* TOPOLOGY_FLOW_WINDOW_H */

@@ -1,0 +1,149 @@
+/*
+ * flow_capture.bpf.c
+ *		The hooks that turn the host's sockets into flow events.
+ *
+ * One tracepoint sees every TCP state change and tells of connections that
+ * end; two iterators, read by the worker, tell of what lives; the cgroup hooks
+ * count datagrams.  None of them is of the trampoline kind (fentry, lsm) or a
+ * kprobe, which not every kernel has.  Needs Linux 5.19 with BTF.
+ */
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+
+#include "bpf/kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/flow_event.h"
+
+#define AF_INET  2
+#define AF_INET6 10
+
+#include "bpf/ring.bpf.h"
+#include "bpf/process.bpf.h"
+#include "bpf/tcp.bpf.h"
+#include "bpf/udp.bpf.h"
+#include "bpf/bootstrap.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("tp_btf/inet_sock_set_state")
+int
+BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+	if (!tcp)
+		return 0;
+	if (newstate == TCP_SYN_SENT)
+		tcp_connecting(sk, tcp);
+	else if (newstate == TCP_LISTEN)
+		tcp_listening(sk);
+	else if (newstate == TCP_ESTABLISHED)
+		tcp_established(sk, oldstate);
+	else if (newstate == TCP_CLOSE)
+		tcp_closed(sk, tcp, oldstate);
+	return 0;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int
+snapshot_tcp(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct sock *sk = ctx->sk;
+	struct flow_socket *state;
+	struct tcp_sock *tcp;
+
+	if (!sk || !ctx->value)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp || sk->__sk_common.skc_state == TCP_CLOSE)
+		return 0;
+	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
+	if (state && (state->flags & FLOW_SOCKET_ESTABLISHED) && !(state->flags & FLOW_SOCKET_CLOSED))
+		tcp_snapshot(tcp, state);
+	return 0;
+}
+
+SEC("iter/bpf_map_elem")
+int
+snapshot_udp(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct flow_udp_key *current = ctx->key;
+	struct flow_udp_key key;
+	struct flow_udp *entry;
+
+	if (!current)
+		return 0;
+	key = *current;
+	entry = bpf_map_lookup_elem(&udp, &key);
+	if (!entry)
+		return 0;
+	udp_publish(&key, entry);
+	udp_forget(&key, entry);
+	return 0;
+}
+
+SEC("cgroup_skb/egress")
+int
+udp_egress(struct __sk_buff *skb)
+{
+	udp_count(skb, true);
+	return 1;
+}
+
+SEC("cgroup_skb/ingress")
+int
+udp_ingress(struct __sk_buff *skb)
+{
+	udp_count(skb, false);
+	return 1;
+}
+
+SEC("cgroup/sock_create")
+int
+udp_socket(struct bpf_sock *sk)
+{
+	struct flow_socket *state;
+
+	if (sk->protocol != IPPROTO_UDP)
+		return 1;
+	state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (state)
+		process_identify(bpf_get_current_task_btf(), true, &state->process, state->comm);
+	return 1;
+}
+
+SEC("iter/task_file")
+int
+bootstrap(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct tcp_sock *tcp;
+	struct socket *socket;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6))
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp)
+		bootstrap_tcp(task, sk, tcp);
+	else if (sk->sk_protocol == IPPROTO_UDP)
+		bootstrap_storage(task, sk);
+	return 0;
+}

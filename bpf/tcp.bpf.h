@@ -1,0 +1,353 @@
+/*
+ * tcp.bpf.h
+ *		TCP: what is kept for a socket, and how its deltas are made.
+ *
+ * The close hook and the snapshot may look at one socket on two CPUs at once.
+ * Both read the socket's totals first and then take, under the storage's lock,
+ * the part that was not told yet; totals only grow, so whichever comes second
+ * finds less, never more.  Space in the ring is reserved before anything is
+ * marked as told.
+ */
+#ifndef TOPOLOGY_TCP_BPF_H
+#define TOPOLOGY_TCP_BPF_H
+
+#define TCP_ESTABLISHED  1
+#define TCP_SYN_SENT     2
+#define TCP_SYN_RECV     3
+#define TCP_CLOSE        7
+#define TCP_LISTEN       10
+#define TCP_NEW_SYN_RECV 12
+
+#define SOCK_DONE_BIT (1UL << 1)
+
+/* A live connection says at least this often that it lives. */
+const volatile __u64 heartbeat_interval = 30000000000ULL;
+
+/*
+ * A socket's storage.  Made when it connects, listens or is created (UDP), by
+ * the bootstrap scan, or cloned from the listener; read by the close hook, the
+ * snapshot and the UDP hooks; freed by the kernel with the socket.
+ */
+struct
+{
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct flow_socket);
+} sockets SEC(".maps");
+
+/* A socket's counters as they stand. */
+struct tcp_totals
+{
+	__u64 tx_bytes;
+	__u64 rx_bytes;
+	__u32 tx_packets;
+	__u32 rx_packets;
+	__u32 retransmits;
+};
+
+/* Whether another CPU, or the task interrupted here, works on the socket. */
+static __always_inline bool
+socket_is_locked(struct sock *sk)
+{
+	__u32 word = 0;
+
+	bpf_probe_read_kernel(&word, sizeof(word), &sk->sk_lock.slock);
+	return word || sk->sk_lock.owned;
+}
+
+/*
+ * bytes_received counts a FIN as one byte a little before SOCK_DONE is set,
+ * both while the socket is locked.  So a reader that does not hold the lock
+ * itself (exact false) holds one byte back when it finds it taken; that byte
+ * is told next time.
+ */
+static __always_inline __u64
+tcp_rx_bytes(struct tcp_sock *tcp, bool exact)
+{
+	struct sock *sk = (struct sock *) tcp;
+	__u64 bytes = *(volatile __u64 *) &tcp->bytes_received;
+	bool locked = !exact && socket_is_locked(sk);
+
+	if (bytes > 0 && (locked || (sk->__sk_common.skc_flags & SOCK_DONE_BIT)))
+		bytes--;
+	return bytes;
+}
+
+/* Sent before retransmitted: a change in between makes the result too low, which heals. */
+static __always_inline void
+tcp_read_totals(struct tcp_sock *tcp, bool exact, struct tcp_totals *totals)
+{
+	__u64 sent = *(volatile __u64 *) &tcp->bytes_sent;
+
+	totals->tx_bytes = sent - *(volatile __u64 *) &tcp->bytes_retrans;
+	totals->rx_bytes = tcp_rx_bytes(tcp, exact);
+	totals->tx_packets = tcp->segs_out;
+	totals->rx_packets = tcp->segs_in;
+	totals->retransmits = tcp->total_retrans;
+}
+
+static __always_inline void
+set_reported(struct flow_reported *reported, const struct tcp_totals *totals)
+{
+	reported->tx_bytes = totals->tx_bytes;
+	reported->rx_bytes = totals->rx_bytes;
+	reported->tx_packets = totals->tx_packets;
+	reported->rx_packets = totals->rx_packets;
+	reported->retransmits = totals->retransmits;
+}
+
+static __always_inline __u64
+take_u64(__u64 total, __u64 *reported)
+{
+	__s64 delta = total - *reported;
+
+	if (delta <= 0)
+		return 0;
+	*reported = total;
+	return delta;
+}
+
+/* The kernel's 32-bit counters wrap around. */
+static __always_inline __u32
+take_u32(__u32 total, __u32 *reported)
+{
+	__s32 delta = total - *reported;
+
+	if (delta <= 0)
+		return 0;
+	*reported = total;
+	return delta;
+}
+
+/* Move what was not told yet from the socket into the event.  Lock held. */
+static __always_inline void
+tcp_take_delta(struct flow_socket *state, const struct tcp_totals *totals, struct flow_event *event)
+{
+	struct flow_reported *reported = &state->reported;
+
+	event->start_ns = state->since < event->end_ns ? state->since : event->end_ns;
+	event->tx_bytes = take_u64(totals->tx_bytes, &reported->tx_bytes);
+	event->rx_bytes = take_u64(totals->rx_bytes, &reported->rx_bytes);
+	event->tx_packets = take_u32(totals->tx_packets, &reported->tx_packets);
+	event->rx_packets = take_u32(totals->rx_packets, &reported->rx_packets);
+	event->retransmits = take_u32(totals->retransmits, &reported->retransmits);
+	if (!(state->flags & FLOW_SOCKET_COUNTED))
+	{
+		if (state->flags & FLOW_SOCKET_ESTABLISHED)
+			event->connections = 1;
+		else
+			event->failed = 1;
+		state->flags |= FLOW_SOCKET_COUNTED;
+	}
+	state->since = event->end_ns;
+	state->last_event = event->end_ns;
+}
+
+/* Copy an IPv6 address; one that carries an IPv4 address becomes that.  Returns 4 or 6. */
+static __always_inline __u8
+copy_address(__u8 *to, const __u32 from[4])
+{
+	__u32 *words = (__u32 *) to;
+	bool mapped = from[0] == 0 && from[1] == 0 && from[2] == bpf_htonl(0xffff);
+
+	words[0] = mapped ? from[3] : from[0];
+	words[1] = mapped ? 0 : from[1];
+	words[2] = mapped ? 0 : from[2];
+	words[3] = mapped ? 0 : from[3];
+	return mapped ? 4 : 6;
+}
+
+static __always_inline void
+tcp_read_addresses(struct sock *sk, struct flow_event *event)
+{
+	__u32 local[4], peer[4];
+
+	if (sk->__sk_common.skc_family != AF_INET6)
+	{
+		event->family = 4;
+		*(__u32 *) event->local = sk->__sk_common.skc_rcv_saddr;
+		*(__u32 *) event->peer = sk->__sk_common.skc_daddr;
+		return;
+	}
+	bpf_probe_read_kernel(local, sizeof(local), &sk->__sk_common.skc_v6_rcv_saddr);
+	bpf_probe_read_kernel(peer, sizeof(peer), &sk->__sk_common.skc_v6_daddr);
+	copy_address(event->local, local);
+	event->family = copy_address(event->peer, peer);
+}
+
+/* All of an event but its delta. */
+static __always_inline void
+tcp_describe(struct tcp_sock *tcp, const struct flow_socket *state, struct flow_event *event)
+{
+	struct sock *sk = (struct sock *) tcp;
+
+	event->version = FLOW_EVENT_VERSION;
+	event->size = sizeof(*event);
+	event->protocol = IPPROTO_TCP;
+	event->role = state->role;
+	event->end_ns = bpf_ktime_get_boot_ns();
+	event->cookie = bpf_get_socket_cookie(sk);
+	event->process = state->process;
+	event->netns = sk->__sk_common.skc_net.net->ns.inum;
+	event->local_port = bpf_ntohs(((struct inet_sock *) tcp)->inet_sport);
+	event->peer_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	event->rtt_us = tcp->srtt_us >> 3;
+	__builtin_memcpy(event->comm, state->comm, FLOW_COMM_SIZE);
+	tcp_read_addresses(sk, event);
+}
+
+/*
+ * A connect() begins.  The socket may have had a connection before, so what
+ * its counters hold belongs to that one.
+ */
+static __always_inline void
+tcp_connecting(struct sock *sk, struct tcp_sock *tcp)
+{
+	struct flow_socket *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct tcp_totals totals;
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (!state)
+	{
+		lose_socket();
+		return;
+	}
+	process_identify(bpf_get_current_task_btf(), true, &state->process, state->comm);
+	tcp_read_totals(tcp, true, &totals);
+	bpf_spin_lock(&state->lock);
+	state->role = FLOW_EVENT_ROLE_CLIENT;
+	state->flags = 0;
+	state->since = now;
+	state->last_event = 0;
+	set_reported(&state->reported, &totals);
+	bpf_spin_unlock(&state->lock);
+}
+
+/* The listener's storage is what its accepted children begin with. */
+static __always_inline void
+tcp_listening(struct sock *sk)
+{
+	struct flow_socket *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!state)
+	{
+		lose_socket();
+		return;
+	}
+	process_identify(bpf_get_current_task_btf(), true, &state->process, state->comm);
+	bpf_spin_lock(&state->lock);
+	state->role = FLOW_EVENT_ROLE_SERVER;
+	state->flags = FLOW_SOCKET_LISTENER;
+	bpf_spin_unlock(&state->lock);
+}
+
+/*
+ * A socket without storage began before the hooks were there: it is counted
+ * all the same, and bootstrap may yet learn its process.
+ */
+static __always_inline void
+tcp_established(struct sock *sk, int oldstate)
+{
+	struct flow_socket *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (!state)
+	{
+		lose_socket();
+		return;
+	}
+	bpf_spin_lock(&state->lock);
+	if (state->role == FLOW_EVENT_ROLE_UNKNOWN)
+		state->role = oldstate == TCP_SYN_RECV ? FLOW_EVENT_ROLE_SERVER : FLOW_EVENT_ROLE_CLIENT;
+	state->flags = FLOW_SOCKET_ESTABLISHED;
+	if (state->role == FLOW_EVENT_ROLE_SERVER || state->since == 0)
+		state->since = now;
+	bpf_spin_unlock(&state->lock);
+}
+
+/* Whether the end of this socket is worth an event: a connection or a failed attempt. */
+static __always_inline bool
+tcp_had_peer(const struct flow_socket *state, int oldstate)
+{
+	if (state->flags & FLOW_SOCKET_CLOSED)
+		return false;
+	return (state->flags & FLOW_SOCKET_ESTABLISHED) || oldstate == TCP_SYN_SENT ||
+		   (oldstate == TCP_SYN_RECV && state->role == FLOW_EVENT_ROLE_CLIENT);
+}
+
+static __always_inline void
+tcp_closed(struct sock *sk, struct tcp_sock *tcp, int oldstate)
+{
+	struct flow_event delta = {.kind = FLOW_EVENT_CLOSE};
+	struct tcp_totals totals;
+	struct flow_event *event;
+	struct flow_socket *state = bpf_sk_storage_get(
+		&sockets, sk, NULL, oldstate == TCP_SYN_SENT ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+
+	if (!state || !tcp_had_peer(state, oldstate))
+		return;
+	if (state->role == FLOW_EVENT_ROLE_UNKNOWN)
+		state->role = FLOW_EVENT_ROLE_CLIENT;
+	process_touch(&state->process);
+	event = event_reserve();
+	tcp_describe(tcp, state, &delta);
+	tcp_read_totals(tcp, true, &totals);
+	bpf_spin_lock(&state->lock);
+	tcp_take_delta(state, &totals, &delta);
+	state->flags |= FLOW_SOCKET_CLOSED;
+	bpf_spin_unlock(&state->lock);
+	if (!event)
+	{
+		lose_event(&delta);
+		return;
+	}
+	*event = delta;
+	event_submit(event);
+}
+
+/* Whether a snapshot has something to tell of a live connection. */
+static __always_inline bool
+tcp_has_news(const struct flow_socket *state, const struct tcp_totals *totals, __u64 now)
+{
+	if (state->last_event == 0 || !(state->flags & FLOW_SOCKET_COUNTED))
+		return true;
+	return totals->tx_bytes > state->reported.tx_bytes ||
+		   totals->rx_bytes > state->reported.rx_bytes ||
+		   (__s32) (totals->tx_packets - state->reported.tx_packets) > 0 ||
+		   (__s32) (totals->rx_packets - state->reported.rx_packets) > 0 ||
+		   now - state->last_event >= heartbeat_interval;
+}
+
+/* A ring that is full leaves everything untold, for the next snapshot. */
+static __always_inline void
+tcp_snapshot(struct tcp_sock *tcp, struct flow_socket *state)
+{
+	struct flow_event delta = {.kind = FLOW_EVENT_SNAPSHOT};
+	struct tcp_totals totals;
+	struct flow_event *event;
+	bool closed;
+
+	tcp_read_totals(tcp, false, &totals);
+	if (!tcp_has_news(state, &totals, bpf_ktime_get_boot_ns()))
+		return;
+	process_touch(&state->process);
+	event = event_reserve();
+	if (!event)
+		return;
+	tcp_describe(tcp, state, &delta);
+	bpf_spin_lock(&state->lock);
+	closed = state->flags & FLOW_SOCKET_CLOSED;
+	if (!closed)
+		tcp_take_delta(state, &totals, &delta);
+	bpf_spin_unlock(&state->lock);
+	if (closed)
+	{
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+		return;
+	}
+	*event = delta;
+	event_submit(event);
+}
+
+#endif /* TOPOLOGY_TCP_BPF_H */

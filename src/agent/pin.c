@@ -1,0 +1,331 @@
+/*
+ * pin.c
+ *		pin and unpin: load the capture, attach it, and leave it pinned.
+ *
+ * The pins are the only owners of what they name once this program has ended:
+ * removing a hook's pin detaches it.  The map "about" is marked complete last,
+ * so a reader never takes a half-made set for a good one.  Anything that fails
+ * on the way removes what was pinned by then.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <grp.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <string.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "agent/bootstrap.h"
+#include "agent/bpffs.h"
+#include "agent/command.h"
+#include "agent/pin_options.h"
+#include "bpf/flow_event.h"
+#include "build/flow_capture.skel.h"
+#include "capture/pins.h"
+
+/* Where libbpf's last complaint is kept, for the message of a failed load. */
+static char last_complaint[512];
+
+static int
+remember_complaint(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (level == LIBBPF_WARN && last_complaint[0] == '\0')
+		vsnprintf(last_complaint, sizeof(last_complaint), format, arguments);
+	return 0;
+}
+
+/* The first cgroup v2 mount; where it is differs between distributions. */
+static bool
+find_cgroup_root(char *path, size_t size)
+{
+	FILE *mounts = setmntent("/proc/mounts", "re");
+	struct mntent *entry;
+	bool found = false;
+
+	if (mounts == NULL)
+		return false;
+	while (!found && (entry = getmntent(mounts)) != NULL)
+		if (strcmp(entry->mnt_type, "cgroup2") == 0)
+			found = snprintf(path, size, "%s", entry->mnt_dir) < (int) size;
+	endmntent(mounts);
+	return found;
+}
+
+static void
+configure(struct flow_capture_bpf *capture, const pin_options *options)
+{
+	bpf_map__set_max_entries(capture->maps.events, options->ring_size);
+	bpf_map__set_max_entries(capture->maps.udp, options->udp_entries);
+	capture->rodata->wakeup_fill = options->ring_size / 4;
+	capture->rodata->heartbeat_interval = options->heartbeat_ns;
+	capture->rodata->udp_idle = options->udp_idle_ns;
+	bpf_program__set_autoload(capture->progs.udp_egress, options->udp);
+	bpf_program__set_autoload(capture->progs.udp_ingress, options->udp);
+	bpf_program__set_autoload(capture->progs.udp_socket, options->udp);
+	bpf_program__set_autoload(capture->progs.snapshot_udp, options->udp);
+}
+
+static int
+explain_load_failure(int code)
+{
+	if (code == EPERM || code == EACCES)
+		return agent_fail(AGENT_NOT_PERMITTED, "not permitted to load BPF programs: run as root");
+	if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+		return agent_fail(AGENT_NO_KERNEL_SUPPORT,
+						  "the kernel has no BTF (/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF)");
+	last_complaint[strcspn(last_complaint, "\n")] = '\0';
+	return agent_fail(AGENT_NO_KERNEL_SUPPORT,
+					  "the kernel refused the capture, which needs Linux 5.19: %s (%s)",
+					  strerror(code), last_complaint);
+}
+
+static int
+load(const pin_options *options, struct flow_capture_bpf **capture)
+{
+	int result;
+
+	libbpf_set_print(remember_complaint);
+	*capture = flow_capture_bpf__open();
+	if (*capture == NULL)
+		return explain_load_failure(errno);
+	configure(*capture, options);
+	result = flow_capture_bpf__load(*capture);
+	return result == 0 ? AGENT_OK : explain_load_failure(-result);
+}
+
+/* Pin a map or a link by its descriptor. */
+static bool
+pin_fd(const pin_options *options, int fd, const char *name, gid_t gid, mode_t mode)
+{
+	char path[256];
+	int result;
+
+	snprintf(path, sizeof(path), "%s/%s", options->dir, name);
+	result = bpf_obj_pin(fd, path);
+	if (result == 0)
+		return bpffs_permit(path, gid, mode);
+	agent_fail(AGENT_FAILED, "could not pin \"%s\": %s", path, strerror(-result));
+	return false;
+}
+
+/* Takes the link, which may be the NULL of a failed attach; the pin keeps it attached. */
+static bool
+pin_link(const pin_options *options, struct bpf_link *link, const char *name, gid_t gid,
+		 mode_t mode)
+{
+	bool pinned;
+
+	if (link == NULL)
+	{
+		agent_fail(AGENT_FAILED, "could not attach \"%s\": %s", name, strerror(errno));
+		return false;
+	}
+	pinned = pin_fd(options, bpf_link__fd(link), name, gid, mode);
+	bpf_link__destroy(link);
+	return pinned;
+}
+
+static bool
+pin_maps(const pin_options *options, struct flow_capture_bpf *capture, gid_t gid)
+{
+	return pin_fd(options, bpf_map__fd(capture->maps.events), PIN_EVENTS, gid, 0660) &&
+		   pin_fd(options, bpf_map__fd(capture->maps.lost), PIN_LOST, gid, 0440) &&
+		   pin_fd(options, bpf_map__fd(capture->maps.process), PIN_PROCESS, gid, 0440) &&
+		   pin_fd(options, bpf_map__fd(capture->maps.about), PIN_ABOUT, gid, 0440);
+}
+
+static struct bpf_link *
+attach_snapshot(struct bpf_program *program, struct bpf_map *map)
+{
+	union bpf_iter_link_info info = {.map.map_fd = (__u32) bpf_map__fd(map)};
+	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+
+	return bpf_program__attach_iter(program, &options);
+}
+
+static bool
+pin_tcp(const pin_options *options, struct flow_capture_bpf *capture, gid_t gid)
+{
+	return pin_link(options, bpf_program__attach(capture->progs.tcp_state), PIN_TCP_STATE, 0,
+					0400) &&
+		   pin_link(options, attach_snapshot(capture->progs.snapshot_tcp, capture->maps.sockets),
+					PIN_SNAPSHOT_TCP, gid, 0440);
+}
+
+static bool
+pin_udp(const pin_options *options, struct flow_capture_bpf *capture, int cgroup, gid_t gid)
+{
+	return pin_link(options, bpf_program__attach_cgroup(capture->progs.udp_socket, cgroup),
+					PIN_UDP_SOCKET, 0, 0400) &&
+		   pin_link(options, bpf_program__attach_cgroup(capture->progs.udp_egress, cgroup),
+					PIN_UDP_EGRESS, 0, 0400) &&
+		   pin_link(options, bpf_program__attach_cgroup(capture->progs.udp_ingress, cgroup),
+					PIN_UDP_INGRESS, 0, 0400) &&
+		   pin_link(options, attach_snapshot(capture->progs.snapshot_udp, capture->maps.udp),
+					PIN_SNAPSHOT_UDP, gid, 0440);
+}
+
+static bool
+mark_complete(const pin_options *options, struct flow_capture_bpf *capture)
+{
+	struct flow_about about = {.version = FLOW_EVENT_VERSION,
+							   .event_size = sizeof(struct flow_event),
+							   .udp = options->udp,
+							   .complete = 1};
+	__u32 zero = 0;
+
+	if (bpf_map_update_elem(bpf_map__fd(capture->maps.about), &zero, &about, BPF_ANY) == 0)
+		return true;
+	agent_fail(AGENT_FAILED, "could not write the map \"%s\": %s", PIN_ABOUT, strerror(errno));
+	return false;
+}
+
+static bool
+pin_all(const pin_options *options, struct flow_capture_bpf *capture, gid_t gid)
+{
+	char root[256];
+	int cgroup = -1;
+	bool pinned;
+
+	if (!bpffs_prepare(options->dir, gid) || !pin_maps(options, capture, gid) ||
+		!pin_tcp(options, capture, gid))
+		return false;
+	if (options->udp)
+	{
+		if (find_cgroup_root(root, sizeof(root)))
+			cgroup = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		pinned = pin_udp(options, capture, cgroup, gid);
+		if (cgroup >= 0)
+			close(cgroup);
+		if (!pinned)
+			return false;
+	}
+	return bootstrap_sockets(capture) && mark_complete(options, capture);
+}
+
+/* What is pinned already: its state by the map "about". */
+static bool
+read_about(const char *dir, struct flow_about *about)
+{
+	char path[256];
+	__u32 zero = 0;
+	int fd, result;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, PIN_ABOUT);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	result = bpf_map_lookup_elem(fd, &zero, about);
+	close(fd);
+	return result == 0;
+}
+
+static bool
+all_pins_exist(const char *dir, bool udp)
+{
+	static const char *const tcp_names[] = {PIN_EVENTS, PIN_LOST, PIN_PROCESS, PIN_TCP_STATE,
+											PIN_SNAPSHOT_TCP};
+	static const char *const udp_names[] = {PIN_UDP_EGRESS, PIN_UDP_INGRESS, PIN_UDP_SOCKET,
+											PIN_SNAPSHOT_UDP};
+	bool exist = true;
+
+	for (size_t i = 0; i < sizeof(tcp_names) / sizeof(tcp_names[0]); i++)
+		exist = exist && bpffs_has(dir, tcp_names[i]);
+	for (size_t i = 0; udp && i < sizeof(udp_names) / sizeof(udp_names[0]); i++)
+		exist = exist && bpffs_has(dir, udp_names[i]);
+	return exist;
+}
+
+static bool
+is_healthy(const char *dir)
+{
+	struct flow_about about;
+
+	return read_about(dir, &about) && about.complete && about.version == FLOW_EVENT_VERSION &&
+		   about.event_size == sizeof(struct flow_event) && all_pins_exist(dir, about.udp);
+}
+
+static int
+check_root(void)
+{
+	if (geteuid() == 0)
+		return AGENT_OK;
+	return agent_fail(AGENT_NOT_PERMITTED, "only root may pin and unpin the capture");
+}
+
+static int
+find_group(const char *name, gid_t *gid)
+{
+	struct group *group = getgrnam(name);
+
+	if (group == NULL)
+		return agent_fail(AGENT_FAILED, "there is no group \"%s\"; name the server's with --group",
+						  name);
+	*gid = group->gr_gid;
+	return AGENT_OK;
+}
+
+static int
+load_and_pin(const pin_options *options, gid_t gid)
+{
+	struct flow_capture_bpf *capture = NULL;
+	int result = load(options, &capture);
+
+	if (result == AGENT_OK && !pin_all(options, capture, gid))
+	{
+		bpffs_remove(options->dir);
+		result = AGENT_FAILED;
+	}
+	flow_capture_bpf__destroy(capture);
+	if (result == AGENT_OK)
+		agent_say("capture pinned in %s: TCP%s, ring of %u kB, for the group %s", options->dir,
+				  options->udp ? " and UDP" : "", options->ring_size / 1024, options->group);
+	return result;
+}
+
+int
+command_pin(int argc, char **argv)
+{
+	pin_options options;
+	char root[256];
+	gid_t gid = 0;
+	int result;
+
+	if (!pin_options_parse(argc, argv, &options))
+		return AGENT_USAGE;
+	if ((result = check_root()) != AGENT_OK)
+		return result;
+	if ((result = find_group(options.group, &gid)) != AGENT_OK)
+		return result;
+	if (!options.replace && is_healthy(options.dir))
+	{
+		agent_say("capture is pinned in %s already", options.dir);
+		return AGENT_OK;
+	}
+	if (options.udp && !find_cgroup_root(root, sizeof(root)))
+	{
+		agent_say("no cgroup v2 file system is mounted: going on without UDP");
+		options.udp = false;
+	}
+	if (!bpffs_remove(options.dir))
+		return AGENT_FAILED;
+	return load_and_pin(&options, gid);
+}
+
+int
+command_unpin(int argc, char **argv)
+{
+	pin_options options;
+	int result;
+
+	if (!pin_options_parse(argc, argv, &options))
+		return AGENT_USAGE;
+	if ((result = check_root()) != AGENT_OK)
+		return result;
+	if (!bpffs_remove(options.dir))
+		return AGENT_FAILED;
+	agent_say("nothing is pinned in %s", options.dir);
+	return AGENT_OK;
+}

@@ -1,0 +1,26 @@
+/*
+ * pin_options.h
+ *		What the command line of pin and unpin asked for.
+ */
+#ifndef TOPOLOGY_PIN_OPTIONS_H
+#define TOPOLOGY_PIN_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct pin_options
+{
+	const char *dir;
+	const char *group;
+	uint32_t ring_size; /* bytes, a power of two of at least a page */
+	uint32_t udp_entries;
+	uint64_t heartbeat_ns;
+	uint64_t udp_idle_ns;
+	bool udp;
+	bool replace;
+} pin_options;
+
+/* False, with a message printed: the command line is wrong. */
+extern bool pin_options_parse(int argc, char **argv, pin_options *options);
+
+#endif /* TOPOLOGY_PIN_OPTIONS_H */

@@ -1,0 +1,409 @@
+/*
+ * capture.c
+ *		Opens the pinned capture and reads it.
+ *
+ * A capture owns its descriptors and mappings and nothing else; -1 and NULL
+ * mark what is not open, so that capture_close() serves a half-open one too.
+ * The lock on the pin directory goes with its descriptor, so a killed reader
+ * leaves nothing behind.
+ */
+#include "capture/capture.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "capture/pins.h"
+#include "capture/ring.h"
+
+#define PIN_HINT "Run \"topology-agent pin\" as root on this host."
+
+struct capture
+{
+	char dir[256];
+	int lock_fd; /* the directory, locked */
+	int events_fd;
+	int lost_fd;
+	int process_fd;
+	int wait_fd;
+	int cpus;
+	bool udp;
+	capture_identity identity;
+	ring ring;
+};
+
+bool
+capture_fail(capture_error *error, int code, const char *hint, const char *format, ...)
+{
+	va_list arguments;
+
+	error->code = code;
+	snprintf(error->hint, sizeof(error->hint), "%s", hint);
+	va_start(arguments, format);
+	vsnprintf(error->message, sizeof(error->message), format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+static const char *
+hint_for(int code)
+{
+	if (code == EACCES || code == EPERM)
+		return "The server's user must be in the group that \"topology-agent pin --group\" named.";
+	if (code == ENOENT || code == ENOTDIR)
+		return PIN_HINT;
+	return "";
+}
+
+static bool
+fail_open(capture_error *error, int code, const char *path)
+{
+	return capture_fail(error, code, hint_for(code), "could not open \"%s\": %s", path,
+						strerror(code));
+}
+
+static void
+pin_path(const capture *capture, const char *name, char *path, size_t size)
+{
+	snprintf(path, size, "%s/%s", capture->dir, name);
+}
+
+/* -1 with error filled in. */
+static int
+open_map(const capture *capture, const char *name, bool writable, capture_error *error)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, options, .file_flags = writable ? 0 : BPF_F_RDONLY);
+	char path[320];
+	int fd;
+
+	pin_path(capture, name, path, sizeof(path));
+	fd = bpf_obj_get_opts(path, &options);
+	if (fd >= 0)
+		return fd;
+	fail_open(error, -fd, path);
+	return -1;
+}
+
+static bool
+lock_directory(capture *capture, capture_error *error)
+{
+	capture->lock_fd = open(capture->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (capture->lock_fd < 0)
+		return fail_open(error, errno, capture->dir);
+	if (flock(capture->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	return capture_fail(error, errno == EWOULDBLOCK ? EBUSY : errno,
+						"One reader at a time: stop the other source of kind ebpf first.",
+						"another process already reads \"%s\"", capture->dir);
+}
+
+static bool
+check_about(capture *capture, capture_error *error)
+{
+	struct flow_about about;
+	uint32_t zero = 0;
+	int fd = open_map(capture, PIN_ABOUT, false, error);
+	int result;
+
+	if (fd < 0)
+		return false;
+	result = bpf_map_lookup_elem(fd, &zero, &about);
+	close(fd);
+	if (result < 0)
+		return capture_fail(error, -result, "", "could not read the map \"%s\"", PIN_ABOUT);
+	if (!about.complete)
+		return capture_fail(error, ENOENT, PIN_HINT, "the pins in \"%s\" are incomplete",
+							capture->dir);
+	if (about.version != FLOW_EVENT_VERSION || about.event_size != sizeof(struct flow_event))
+		return capture_fail(error, EPROTO,
+							"Run \"topology-agent pin --replace\" of the same release as root.",
+							"the pins in \"%s\" are of event version %u, this program reads %u",
+							capture->dir, about.version, FLOW_EVENT_VERSION);
+	capture->udp = about.udp != 0;
+	return true;
+}
+
+static bool
+read_boot_id(char *boot_id, size_t size, capture_error *error)
+{
+	const char *path = "/proc/sys/kernel/random/boot_id";
+	FILE *file = fopen(path, "re");
+	bool read;
+
+	if (file == NULL)
+		return fail_open(error, errno, path);
+	read = fgets(boot_id, (int) size, file) != NULL;
+	fclose(file);
+	if (!read)
+		return capture_fail(error, EIO, "", "could not read \"%s\"", path);
+	boot_id[strcspn(boot_id, "\n")] = '\0';
+	return true;
+}
+
+static bool
+open_ring(capture *capture, capture_error *error)
+{
+	struct bpf_map_info info = {0};
+	uint32_t length = sizeof(info);
+	int result;
+
+	capture->events_fd = open_map(capture, PIN_EVENTS, true, error);
+	if (capture->events_fd < 0)
+		return false;
+	result = bpf_obj_get_info_by_fd(capture->events_fd, &info, &length);
+	if (result < 0)
+		return capture_fail(error, -result, "", "could not describe the ring of events");
+	capture->identity.map_id = info.id;
+	capture->identity.ring_size = info.max_entries;
+	if (!ring_map(&capture->ring, capture->events_fd, info.max_entries))
+		return capture_fail(error, errno, "", "could not map the ring of events: %s",
+							strerror(errno));
+	return true;
+}
+
+/* The inner registration is edge-triggered: only the kernel's wake-ups count. */
+static bool
+open_wait(capture *capture, capture_error *error)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+
+	capture->wait_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (capture->wait_fd >= 0 &&
+		epoll_ctl(capture->wait_fd, EPOLL_CTL_ADD, capture->events_fd, &event) == 0)
+		return true;
+	return capture_fail(error, errno, "", "could not wait for the ring of events: %s",
+						strerror(errno));
+}
+
+static bool
+open_all(capture *capture, capture_error *error)
+{
+	capture->cpus = libbpf_num_possible_cpus();
+	if (capture->cpus <= 0)
+		return capture_fail(error, -capture->cpus, "", "could not count the CPUs");
+	if (!lock_directory(capture, error) || !check_about(capture, error) ||
+		!read_boot_id(capture->identity.boot_id, sizeof(capture->identity.boot_id), error) ||
+		!open_ring(capture, error) || !open_wait(capture, error))
+		return false;
+	capture->lost_fd = open_map(capture, PIN_LOST, false, error);
+	if (capture->lost_fd < 0)
+		return false;
+	capture->process_fd = open_map(capture, PIN_PROCESS, false, error);
+	return capture->process_fd >= 0;
+}
+
+capture *
+capture_open(const char *pin_dir, capture_error *error)
+{
+	capture *result = calloc(1, sizeof(*result));
+
+	if (result == NULL)
+	{
+		capture_fail(error, ENOMEM, "", "out of memory");
+		return NULL;
+	}
+	snprintf(result->dir, sizeof(result->dir), "%s", pin_dir ? pin_dir : PIN_DEFAULT_DIR);
+	result->lock_fd = result->events_fd = result->lost_fd = -1;
+	result->process_fd = result->wait_fd = -1;
+	if (open_all(result, error))
+		return result;
+	capture_close(result);
+	return NULL;
+}
+
+static void
+close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void
+capture_close(capture *capture)
+{
+	if (capture == NULL)
+		return;
+	ring_unmap(&capture->ring);
+	close_if_open(capture->wait_fd);
+	close_if_open(capture->process_fd);
+	close_if_open(capture->lost_fd);
+	close_if_open(capture->events_fd);
+	close_if_open(capture->lock_fd);
+	free(capture);
+}
+
+const capture_identity *
+capture_get_identity(const capture *capture)
+{
+	return &capture->identity;
+}
+
+uint64_t
+capture_position(const capture *capture)
+{
+	return capture->ring.read;
+}
+
+bool
+capture_resume(capture *capture, uint64_t position, uint64_t *gone)
+{
+	uint64_t consumed = ring_consumed(&capture->ring);
+
+	*gone = 0;
+	if (position > ring_produced(&capture->ring))
+		return false;
+	if (position < consumed)
+	{
+		*gone = consumed - position;
+		position = consumed;
+	}
+	capture->ring.read = position;
+	ring_commit(&capture->ring, position);
+	return true;
+}
+
+/*
+ * The iterator writes nothing to its reader.  It says EAGAIN after a million
+ * sockets without output, and goes on from there.
+ */
+static bool
+read_iterator(const capture *capture, const char *name, capture_error *error)
+{
+	char path[320], unused[64];
+	ssize_t got;
+	int fd;
+
+	pin_path(capture, name, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_open(error, errno, path);
+	do
+		got = read(fd, unused, sizeof(unused));
+	while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+	if (got < 0)
+		capture_fail(error, errno, "", "could not read \"%s\": %s", path, strerror(errno));
+	close(fd);
+	return got == 0;
+}
+
+bool
+capture_snapshot(capture *capture, capture_error *error)
+{
+	if (!read_iterator(capture, PIN_SNAPSHOT_TCP, error))
+		return false;
+	return !capture->udp || read_iterator(capture, PIN_SNAPSHOT_UDP, error);
+}
+
+/* NULL: the record is an event that we know how to read. */
+static const char *
+why_unreadable(const struct flow_event *event, uint32_t length)
+{
+	if (length < sizeof(*event))
+		return "the event is shorter than its version says";
+	if (event->version != FLOW_EVENT_VERSION)
+		return "the event is of another version";
+	if (event->size != sizeof(*event))
+		return "the event has another size than its version says";
+	if (event->family != 4 && event->family != 6)
+		return "the event has an unknown address family";
+	return NULL;
+}
+
+capture_result
+capture_next(capture *capture, capture_item *item)
+{
+	item->data = ring_next(&capture->ring, &item->length);
+	item->event = NULL;
+	if (item->data == NULL)
+		return CAPTURE_EMPTY;
+	item->reason = why_unreadable(item->data, item->length);
+	if (item->reason != NULL)
+		return CAPTURE_UNREADABLE;
+	item->event = item->data;
+	return CAPTURE_EVENT;
+}
+
+void
+capture_commit(capture *capture)
+{
+	ring_commit(&capture->ring, capture->ring.read);
+}
+
+void
+capture_rewind(capture *capture)
+{
+	capture->ring.read = ring_consumed(&capture->ring);
+}
+
+uint64_t
+capture_pending(const capture *capture)
+{
+	return ring_produced(&capture->ring) - ring_consumed(&capture->ring);
+}
+
+static void
+add_lost(struct flow_lost *sum, const struct flow_lost *one)
+{
+	sum->events += one->events;
+	sum->connections += one->connections;
+	sum->failed += one->failed;
+	sum->tx_bytes += one->tx_bytes;
+	sum->rx_bytes += one->rx_bytes;
+	sum->tx_packets += one->tx_packets;
+	sum->rx_packets += one->rx_packets;
+	sum->untracked += one->untracked;
+	sum->udp_packets += one->udp_packets;
+}
+
+bool
+capture_lost(capture *capture, struct flow_lost *sum, capture_error *error)
+{
+	struct flow_lost *by_cpu = calloc((size_t) capture->cpus, sizeof(*by_cpu));
+	uint32_t zero = 0;
+	int result;
+
+	memset(sum, 0, sizeof(*sum));
+	if (by_cpu == NULL)
+		return capture_fail(error, ENOMEM, "", "out of memory");
+	result = bpf_map_lookup_elem(capture->lost_fd, &zero, by_cpu);
+	for (int cpu = 0; result == 0 && cpu < capture->cpus; cpu++)
+		add_lost(sum, &by_cpu[cpu]);
+	free(by_cpu);
+	if (result < 0)
+		return capture_fail(error, -result, "", "could not read the count of lost events");
+	return true;
+}
+
+bool
+capture_has_udp(const capture *capture)
+{
+	return capture->udp;
+}
+
+int
+capture_wait_fd(const capture *capture)
+{
+	return capture->wait_fd;
+}
+
+void
+capture_clear_wakeup(capture *capture)
+{
+	struct epoll_event event;
+
+	(void) epoll_wait(capture->wait_fd, &event, 1, 0);
+}
+
+int
+capture_process_map(const capture *capture)
+{
+	return capture->process_fd;
+}

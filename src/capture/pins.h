@@ -1,0 +1,35 @@
+/*
+ * pins.h
+ *		The names under which topology-agent pins the capture, and where.
+ *
+ * PIN_EVENTS may be written by the group (the reader moves its position), the
+ * other maps and the two snapshots may be read by it, the hooks are root's.
+ */
+#ifndef TOPOLOGY_PINS_H
+#define TOPOLOGY_PINS_H
+
+#define PIN_DEFAULT_DIR "/sys/fs/bpf/topology"
+
+/* maps */
+#define PIN_EVENTS  "events"
+#define PIN_LOST    "lost"
+#define PIN_PROCESS "process"
+#define PIN_ABOUT   "about"
+
+/* iterators: opening and reading one makes it write its events */
+#define PIN_SNAPSHOT_TCP "snapshot_tcp"
+#define PIN_SNAPSHOT_UDP "snapshot_udp"
+
+/* attached hooks */
+#define PIN_TCP_STATE   "tcp_state"
+#define PIN_UDP_EGRESS  "udp_egress"
+#define PIN_UDP_INGRESS "udp_ingress"
+#define PIN_UDP_SOCKET  "udp_socket"
+
+#define PIN_NAMES                                                                                  \
+	{                                                                                              \
+		PIN_ABOUT, PIN_TCP_STATE, PIN_UDP_EGRESS, PIN_UDP_INGRESS, PIN_UDP_SOCKET,                 \
+			PIN_SNAPSHOT_TCP, PIN_SNAPSHOT_UDP, PIN_EVENTS, PIN_LOST, PIN_PROCESS                  \
+	}
+
+#endif /* TOPOLOGY_PINS_H */

@@ -1,0 +1,75 @@
+/*
+ * json.h
+ *		JSON as a sequence of events, drawn one by one.
+ *
+ *		json_event event;
+ *
+ *		if (json_reader_begin(reader, text, length, error))
+ *			while ((event = json_reader_next(reader)).kind != JSON_KIND_END)
+ *				...
+ *
+ * {"a": [1, "x"]} gives OBJECT_START, FIELD a, ARRAY_START, NUMBER 1, STRING x,
+ * ARRAY_END, OBJECT_END, END.  Every value may be of any kind: a decoder reads
+ * the kinds that it expects, and json_reader_skip past what it does not know.
+ */
+#ifndef TOPOLOGY_DECODE_JSON_H
+#define TOPOLOGY_DECODE_JSON_H
+
+#include "decode/decode.h"
+
+/* Objects and arrays within each other; deeper is an error. */
+#define JSON_MAX_DEPTH 64
+
+typedef enum json_kind
+{
+	JSON_KIND_OBJECT_START,
+	JSON_KIND_OBJECT_END,
+	JSON_KIND_ARRAY_START,
+	JSON_KIND_ARRAY_END,
+	JSON_KIND_FIELD,  /* text: its name; the value follows */
+	JSON_KIND_STRING, /* text: without quotes and escapes */
+	JSON_KIND_NUMBER, /* text: as written */
+	JSON_KIND_TRUE,
+	JSON_KIND_FALSE,
+	JSON_KIND_NULL,
+	JSON_KIND_END,  /* the text is read, and was one JSON value */
+	JSON_KIND_ERROR /* it was not; the error given to json_reader_begin is filled */
+} json_kind;
+
+/*
+ * text is UTF-8 without NUL bytes, points into the text being read or into the
+ * reader, and lives until the next json_reader_begin.
+ */
+typedef struct json_event
+{
+	json_kind kind;
+	flow_text text;
+} json_event;
+
+typedef struct json_reader json_reader;
+
+/*
+ * A reader, to be used for any number of texts.  In the server it lives in the
+ * memory context that is current here and at each json_reader_begin, so an
+ * ERROR leaks nothing; elsewhere it is malloc'd, and no memory ends the process.
+ */
+extern json_reader *json_reader_create(void);
+extern void json_reader_destroy(json_reader *reader);
+
+/*
+ * Start on a text, which must live and stay unchanged until it is read.  False
+ * with error filled: it holds a NUL byte or is not UTF-8, or has 1 GiB or more.
+ */
+extern bool json_reader_begin(json_reader *reader, const char *text, size_t length,
+							  decode_error *error);
+
+/* The next event; END and ERROR are repeated for ever. */
+extern json_event json_reader_next(json_reader *reader);
+
+/*
+ * Read to the end of the value that began with first, which is the last event
+ * that was drawn.  False: there was an error.
+ */
+extern bool json_reader_skip(json_reader *reader, json_event first);
+
+#endif /* TOPOLOGY_DECODE_JSON_H */

@@ -1,0 +1,178 @@
+/*
+ * registry.c
+ *		The shared memory of the workers; registry.h tells its rules.
+ *
+ * Its size is fixed at server start by topology.max_sources.  A crash of any
+ * process resets it with the rest of shared memory, so that nothing in it can
+ * be stale.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/shmem.h"
+#include "utils/timestamp.h"
+
+#include "settings.h"
+#include "worker/registry.h"
+
+#define REGISTRY_TRANCHE "topology"
+
+static registry *shared = NULL;
+static shmem_startup_hook_type previous_shmem_startup = NULL;
+#if PG_VERSION_NUM >= 150000
+static shmem_request_hook_type previous_shmem_request = NULL;
+#endif
+
+static Size
+registry_size(void)
+{
+	return add_size(offsetof(registry, slots), mul_size(topology_max_sources, sizeof(source_slot)));
+}
+
+static void
+registry_shmem_request(void)
+{
+#if PG_VERSION_NUM >= 150000
+	if (previous_shmem_request)
+		previous_shmem_request();
+#endif
+	RequestAddinShmemSpace(registry_size());
+	RequestNamedLWLockTranche(REGISTRY_TRANCHE, 1);
+}
+
+static void
+registry_shmem_startup(void)
+{
+	bool found;
+
+	if (previous_shmem_startup)
+		previous_shmem_startup();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = ShmemInitStruct("topology registry", registry_size(), &found);
+	if (!found)
+	{
+		memset(shared, 0, registry_size());
+		shared->lock = &GetNamedLWLockTranche(REGISTRY_TRANCHE)->lock;
+		shared->slot_count = topology_max_sources;
+		shared->scan_all = true;
+		ConditionVariableInit(&shared->changed);
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+registry_request(void)
+{
+#if PG_VERSION_NUM >= 150000
+	previous_shmem_request = shmem_request_hook;
+	shmem_request_hook = registry_shmem_request;
+#else
+	registry_shmem_request();
+#endif
+	previous_shmem_startup = shmem_startup_hook;
+	shmem_startup_hook = registry_shmem_startup;
+}
+
+registry *
+registry_get(void)
+{
+	return shared;
+}
+
+void
+registry_lock(LWLockMode mode)
+{
+	LWLockAcquire(shared->lock, mode);
+}
+
+void
+registry_unlock(void)
+{
+	LWLockRelease(shared->lock);
+}
+
+void
+registry_wake_launcher(void)
+{
+	Latch *launcher;
+
+	registry_lock(LW_SHARED);
+	launcher = shared->launcher;
+	registry_unlock();
+	if (launcher)
+		SetLatch(launcher);
+}
+
+static bool
+scan_is_queued(Oid database)
+{
+	for (int i = 0; i < shared->scan_count; i++)
+		if (shared->scans[i] == database)
+			return true;
+	return false;
+}
+
+void
+registry_request_scan(Oid database)
+{
+	if (!shared)
+		return;
+	registry_lock(LW_EXCLUSIVE);
+	if (!OidIsValid(database) || shared->scan_count == REGISTRY_SCANS)
+		shared->scan_all = true;
+	else if (!scan_is_queued(database))
+		shared->scans[shared->scan_count++] = database;
+	registry_unlock();
+	registry_wake_launcher();
+}
+
+source_slot *
+registry_find_slot(Oid database, int32 source, bool make)
+{
+	source_slot *unused = NULL;
+
+	for (int i = 0; i < shared->slot_count; i++)
+	{
+		source_slot *slot = &shared->slots[i];
+
+		if (slot->database == database && slot->source == source)
+			return slot;
+		if (!OidIsValid(slot->database) && !unused)
+			unused = slot;
+	}
+	if (!make || !unused)
+		return NULL;
+	memset(unused, 0, sizeof(*unused));
+	unused->database = database;
+	unused->source = source;
+	return unused;
+}
+
+void
+registry_settle_slot(source_slot *slot, bool failed)
+{
+	int64 delay_ms;
+
+	slot->pid = 0;
+	slot->latch = NULL;
+	if (!failed)
+	{
+		slot->state = SLOT_STOPPED;
+		slot->failures = 0;
+		slot->next_start = 0;
+		return;
+	}
+	delay_ms = Min(INT64CONST(1000) << Min(slot->failures, 20),
+				   INT64CONST(1000) * topology_restart_delay_max);
+	slot->failures++;
+	slot->state = SLOT_BACKOFF;
+	slot->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay_ms);
+}
+
+void
+registry_free_slot(source_slot *slot)
+{
+	Assert(slot->pid == 0);
+	memset(slot, 0, sizeof(*slot));
+}

@@ -1,0 +1,96 @@
+/*
+ * registry.h
+ *		The shared memory in which the launcher, the scouts, the source workers
+ *		and the sessions meet.
+ *
+ * Everything in it is protected by registry_lock(); a process holds the lock
+ * for a few assignments, never while it waits.  Latches are set after the
+ * change that they tell of.  `changed` is broadcast when a slot's worker
+ * starts, stops or has flushed.
+ */
+#ifndef TOPOLOGY_WORKER_REGISTRY_H
+#define TOPOLOGY_WORKER_REGISTRY_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "storage/condition_variable.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+
+#define REGISTRY_SCANS 64  /* databases that can wait to be looked at; more: all */
+#define REGISTRY_ERROR 256 /* bytes kept of a worker's last error */
+
+typedef enum slot_state
+{
+	SLOT_STOPPED,  /* no worker; the launcher starts one when it is wanted */
+	SLOT_STARTING, /* registered with the postmaster */
+	SLOT_RUNNING,
+	SLOT_BACKOFF /* failed; started again at next_start */
+} slot_state;
+
+/* One source of one database.  database InvalidOid: the slot is free. */
+typedef struct source_slot
+{
+	Oid database;
+	int32 source;
+	NameData name;         /* the source's, for the process title */
+	TransactionId version; /* xmin of its row: another one means other options */
+	bool wanted;           /* the source exists and is enabled */
+	slot_state state;
+	int failures; /* in a row */
+	TimestampTz next_start;
+	pid_t pid; /* 0: no process */
+	Latch *latch;
+	uint64 flush_requested;
+	uint64 flush_done;
+	int64 lag;
+	char last_error[REGISTRY_ERROR];
+} source_slot;
+
+typedef struct registry
+{
+	LWLock *lock;
+	Latch *launcher; /* NULL: none runs */
+	ConditionVariable changed;
+	bool scan_all;
+	int scan_count;
+	Oid scans[REGISTRY_SCANS];
+	Oid scanned;    /* the database that a scout is in */
+	Oid held;       /* the database that must stay without workers */
+	int held_count; /* sessions that hold it */
+	int slot_count;
+	source_slot slots[FLEXIBLE_ARRAY_MEMBER];
+} registry;
+
+/* Reserve the memory; from _PG_init. */
+extern void registry_request(void);
+
+/* The registry, or NULL where the library was not preloaded. */
+extern registry *registry_get(void);
+
+extern void registry_lock(LWLockMode mode);
+extern void registry_unlock(void);
+
+/* Ask the launcher to look at a database (InvalidOid: at all of them). */
+extern void registry_request_scan(Oid database);
+
+/* Wake the launcher up. */
+extern void registry_wake_launcher(void);
+
+/*
+ * The slot of a source, or NULL.  With make, a free slot is taken where there
+ * is none yet; NULL then means that all are taken.  Needs the lock.
+ */
+extern source_slot *registry_find_slot(Oid database, int32 source, bool make);
+
+/*
+ * Note that a slot's worker has ended: when it failed, the slot waits before
+ * the next start, twice as long for each failure in a row.  Needs the lock.
+ */
+extern void registry_settle_slot(source_slot *slot, bool failed);
+
+/* Forget a slot that has no worker.  Needs the lock, exclusively. */
+extern void registry_free_slot(source_slot *slot);
+
+#endif /* TOPOLOGY_WORKER_REGISTRY_H */

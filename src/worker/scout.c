@@ -1,0 +1,125 @@
+/*
+ * scout.c
+ *		A short-lived worker that looks at the sources of one database and tells
+ *		the registry which are wanted.
+ *
+ * A database without the extension wants none.  The scout reads with its own
+ * snapshot, so it sees exactly what is committed.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+
+#include "worker/launcher.h"
+#include "worker/registry.h"
+
+typedef struct wanted_source
+{
+	int32 id;
+	NameData name;
+	TransactionId version;
+} wanted_source;
+
+/* A running worker that knows another version of its source has to go. */
+static void
+want_source(const wanted_source *source)
+{
+	source_slot *slot = registry_find_slot(MyDatabaseId, source->id, true);
+
+	if (!slot)
+	{
+		ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						  errmsg("topology has no place for source \"%s\"", NameStr(source->name)),
+						  errhint("Raise \"topology.max_sources\".")));
+		return;
+	}
+	slot->wanted = true;
+	slot->name = source->name;
+	if (slot->version != source->version)
+	{
+		slot->version = source->version;
+		slot->next_start = 0;
+	}
+	if (slot->latch)
+		SetLatch(slot->latch);
+}
+
+static void
+tell_registry(const wanted_source *sources, uint64 count)
+{
+	registry *shared = registry_get();
+
+	registry_lock(LW_EXCLUSIVE);
+	for (int i = 0; i < shared->slot_count; i++)
+		if (shared->slots[i].database == MyDatabaseId)
+		{
+			shared->slots[i].wanted = false;
+			if (shared->slots[i].latch)
+				SetLatch(shared->slots[i].latch);
+		}
+	for (uint64 i = 0; i < count; i++)
+		want_source(&sources[i]);
+	registry_unlock();
+}
+
+static void
+read_source(HeapTuple tuple, TupleDesc desc, wanted_source *source)
+{
+	bool isnull;
+
+	source->id = DatumGetInt32(SPI_getbinval(tuple, desc, 1, &isnull));
+	namestrcpy(&source->name, TextDatumGetCString(SPI_getbinval(tuple, desc, 2, &isnull)));
+	source->version = DatumGetTransactionId(SPI_getbinval(tuple, desc, 3, &isnull));
+}
+
+static void
+read_sources(void)
+{
+	wanted_source *sources;
+	int result;
+
+	SPI_connect();
+	result =
+		SPI_execute("SELECT id, name, xmin FROM topo.source WHERE enabled ORDER BY id", true, 0);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "could not read topo.source: %s", SPI_result_code_string(result));
+	sources = palloc(sizeof(*sources) * (SPI_processed + 1));
+	for (uint64 i = 0; i < SPI_processed; i++)
+		read_source(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, &sources[i]);
+	tell_registry(sources, SPI_processed);
+	SPI_finish();
+}
+
+static void
+wake_launcher_at_exit(int code, Datum argument)
+{
+	registry_wake_launcher();
+}
+
+void
+topology_scout_main(Datum database)
+{
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	on_shmem_exit(wake_launcher_at_exit, (Datum) 0);
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (OidIsValid(get_extension_oid("topology", true)))
+		read_sources();
+	else
+		tell_registry(NULL, 0);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	proc_exit(0);
+}

@@ -1,0 +1,343 @@
+/*
+ * source_worker.c
+ *		The life of the worker of one source.
+ *
+ *	 attach slot ─► connect ─► open source ─┬► take a batch ─► resolve ─► upkeep ─► sleep ─┐
+ *											└──────────────────────────────────────────────┘
+ *
+ * It ends well when its source is paused, dropped, changed or held away from its
+ * database, and when the extension is gone; any error ends it badly, is kept in
+ * the slot for source_status, and the launcher starts it again after a while.
+ * The source's own handles are closed on the way out, whichever it is.
+ *
+ * The latch tells of everything: a change of the source, a flush() that waits,
+ * a shutdown.  Otherwise it works every topology.flush_interval, and at once
+ * when a quarter of the ring is filled.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "ingest/ebpf_ingest.h"
+#include "ingest/source_catalog.h"
+#include "resolve/resolve.h"
+#include "settings.h"
+#include "window/window.h"
+#include "worker/launcher.h"
+#include "worker/registry.h"
+
+/* Time between two rounds of upkeep: partitions, retention, fading. */
+#define UPKEEP_INTERVAL_MS 10000
+
+typedef struct source_worker
+{
+	source_slot *slot;
+	TransactionId version; /* of the source's row, when the slot was attached */
+	Oid database;
+	int32 source;
+	bool failed;
+	ebpf_ingest *ingest;
+	bool unresolved; /* there may be dirty windows */
+	TimestampTz next_snapshot;
+	TimestampTz next_upkeep;
+} source_worker;
+
+/* One worker a process. */
+static source_worker self;
+
+static void
+begin_transaction(const char *activity)
+{
+	SetCurrentStatementStartTimestamp();
+	pgstat_report_activity(STATE_RUNNING, activity);
+	StartTransactionCommand();
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+commit_transaction(void)
+{
+	PopActiveSnapshot();
+	SPI_finish();
+	CommitTransactionCommand();
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* At exit: what the source holds is released, and the launcher learns how it ended. */
+static void
+detach_slot(int code, Datum argument)
+{
+	if (self.ingest)
+	{
+		ebpf_ingest *ingest = self.ingest;
+
+		self.ingest = NULL;
+		ebpf_ingest_close(ingest);
+	}
+	registry_lock(LW_EXCLUSIVE);
+	registry_settle_slot(self.slot, code != 0 && !ShutdownRequestPending);
+	registry_unlock();
+	ConditionVariableBroadcast(&registry_get()->changed);
+	registry_wake_launcher();
+}
+
+/* False: the slot is no longer for this process. */
+static bool
+attach_slot(int number)
+{
+	source_slot *slot = &registry_get()->slots[number];
+	bool mine;
+
+	registry_lock(LW_EXCLUSIVE);
+	mine = OidIsValid(slot->database) && slot->wanted && slot->pid == 0;
+	if (mine)
+	{
+		slot->pid = MyProcPid;
+		slot->latch = MyLatch;
+		self.slot = slot;
+		self.database = slot->database;
+		self.source = slot->source;
+		self.version = slot->version;
+	}
+	registry_unlock();
+	if (mine)
+		before_shmem_exit(detach_slot, (Datum) 0);
+	return mine;
+}
+
+/* Whether the worker may stay: asked whenever the latch was set. */
+static bool
+is_wanted(void)
+{
+	registry *shared = registry_get();
+	bool wanted;
+
+	registry_lock(LW_SHARED);
+	wanted =
+		self.slot->wanted && self.slot->version == self.version && shared->held != self.database;
+	registry_unlock();
+	return wanted && !ShutdownRequestPending;
+}
+
+static void
+note_error(const char *message)
+{
+	registry_lock(LW_EXCLUSIVE);
+	strlcpy(self.slot->last_error, message, REGISTRY_ERROR);
+	registry_unlock();
+}
+
+static void
+note_running(void)
+{
+	registry_lock(LW_EXCLUSIVE);
+	self.slot->state = SLOT_RUNNING;
+	registry_unlock();
+	ConditionVariableBroadcast(&registry_get()->changed);
+}
+
+/*
+ * A commit that is only in memory could be lost with the server after its
+ * events were freed.
+ */
+static void
+ensure_durable_commits(void)
+{
+	if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF)
+		SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION);
+}
+
+/* False: there is no such source any more, so there is nothing to do. */
+static bool
+open_source(void)
+{
+	source_row *source = NULL;
+
+	begin_transaction("opening the source");
+	if (OidIsValid(get_extension_oid("topology", true)))
+		source = source_load(self.source);
+	if (source)
+		self.ingest = ebpf_ingest_open(source, TopMemoryContext);
+	commit_transaction();
+	return source != NULL;
+}
+
+/* Its tables may have gone with the extension since the last transaction. */
+static bool
+still_has_tables(void)
+{
+	bool present;
+
+	StartTransactionCommand();
+	present = OidIsValid(get_extension_oid("topology", true));
+	CommitTransactionCommand();
+	return present;
+}
+
+static bool
+write_batch(void)
+{
+	bool more;
+
+	begin_transaction("writing a batch of flows");
+	more = ebpf_ingest_write(self.ingest);
+	commit_transaction();
+	ebpf_ingest_committed(self.ingest);
+	self.unresolved = true;
+	return more;
+}
+
+static void
+take_news(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now >= self.next_snapshot)
+	{
+		ebpf_ingest_snapshot(self.ingest);
+		self.next_snapshot = TimestampTzPlusMilliseconds(now, topology_snapshot_interval);
+	}
+	while (ebpf_ingest_has_news(self.ingest) && write_batch())
+		CHECK_FOR_INTERRUPTS();
+}
+
+/* What another session resolves meanwhile is left to it until the next turn. */
+static void
+resolve_news(void)
+{
+	if (!self.unresolved)
+		return;
+	begin_transaction("resolving flows");
+	self.unresolved = !resolve_pending(false);
+	commit_transaction();
+}
+
+static void
+keep_up(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now < self.next_upkeep)
+		return;
+	self.next_upkeep = TimestampTzPlusMilliseconds(now, UPKEEP_INTERVAL_MS);
+	begin_transaction("keeping up windows");
+	window_maintain();
+	resolve_forget();
+	commit_transaction();
+	/* what topo.ingest() and inventories have left dirty is nobody else's to do */
+	self.unresolved = true;
+}
+
+/* The flush() that this turn answers; a snapshot is part of the answer. */
+static uint64
+accept_flush(void)
+{
+	uint64 requested;
+
+	registry_lock(LW_SHARED);
+	requested = self.slot->flush_requested;
+	if (requested != self.slot->flush_done)
+		self.next_snapshot = 0;
+	registry_unlock();
+	return requested;
+}
+
+static void
+answer_flush(uint64 requested)
+{
+	registry_lock(LW_EXCLUSIVE);
+	self.slot->flush_done = requested;
+	self.slot->lag = ebpf_ingest_lag(self.ingest);
+	registry_unlock();
+	ConditionVariableBroadcast(&registry_get()->changed);
+}
+
+static void
+wait_for_news(void)
+{
+	WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
+					  ebpf_ingest_wait_fd(self.ingest), topology_flush_interval, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	ebpf_ingest_clear_wakeup(self.ingest);
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+		ensure_durable_commits();
+	}
+}
+
+static void
+run_source(void)
+{
+	if (!open_source())
+		return;
+	note_running();
+	while (is_wanted() && still_has_tables())
+	{
+		uint64 requested = accept_flush();
+
+		take_news();
+		resolve_news();
+		keep_up();
+		answer_flush(requested);
+		wait_for_news();
+	}
+}
+
+/* Run the source; false after an error, which is then in the log and in the slot. */
+static bool
+run_source_safely(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool ended_well = true;
+
+	PG_TRY();
+	{
+		run_source();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		note_error(error->message);
+		EmitErrorReport();
+		FlushErrorState();
+		ended_well = false;
+	}
+	PG_END_TRY();
+	return ended_well;
+}
+
+void
+topology_source_worker_main(Datum slot_number)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	if (!attach_slot(DatumGetInt32(slot_number)))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(self.database, InvalidOid, 0);
+	pgstat_report_appname("topology source");
+	ensure_durable_commits();
+	proc_exit(run_source_safely() ? 0 : 1);
+}

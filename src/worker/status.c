@@ -1,0 +1,270 @@
+/*
+ * status.c
+ *		What SQL sees of the workers, and how it waits for them.
+ *
+ * flush() leaves a number in each worker's slot and waits until the worker has
+ * answered it; then it resolves what is dirty itself.  A worker that is not
+ * running has nothing in memory: what its source has not delivered is not
+ * ingested yet.  The worker may wait for a lock of the very transaction that
+ * waits for it; that is found out once a second, and is an error.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+#include "utils/wait_event.h"
+
+#include "compat.h"
+#include "resolve/resolve.h"
+#include "worker/registry.h"
+
+PG_FUNCTION_INFO_V1(topology_source_workers);
+PG_FUNCTION_INFO_V1(topology_flush);
+PG_FUNCTION_INFO_V1(topology_wait_for_source);
+
+/* How often a wait makes sure that it is not itself what is waited for. */
+#define LOOK_INTERVAL_MS 1000
+
+static const char *
+state_name(slot_state state)
+{
+	switch (state)
+	{
+		case SLOT_STOPPED:
+		case SLOT_STARTING:
+			return "starting";
+		case SLOT_RUNNING:
+			return "running";
+		case SLOT_BACKOFF:
+			return "backoff";
+	}
+	elog(ERROR, "unknown state %d of a worker", (int) state);
+}
+
+static void
+put_slot(ReturnSetInfo *rsinfo, const source_slot *slot)
+{
+	Datum values[5];
+	bool nulls[5] = {false};
+
+	values[0] = Int32GetDatum(slot->source);
+	values[1] = Int32GetDatum(slot->pid);
+	nulls[1] = slot->pid == 0;
+	values[2] = CStringGetTextDatum(state_name(slot->state));
+	values[3] = Int64GetDatum(slot->lag);
+	nulls[3] = slot->state != SLOT_RUNNING;
+	values[4] = CStringGetTextDatum(slot->last_error);
+	nulls[4] = slot->last_error[0] == '\0';
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* The slot with that number, as it is now. */
+static source_slot
+copy_slot(int number)
+{
+	source_slot copy;
+
+	registry_lock(LW_SHARED);
+	copy = registry_get()->slots[number];
+	registry_unlock();
+	return copy;
+}
+
+Datum
+topology_source_workers(PG_FUNCTION_ARGS)
+{
+	registry *shared = registry_get();
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; shared && i < shared->slot_count; i++)
+	{
+		source_slot slot = copy_slot(i);
+
+		if (slot.database == MyDatabaseId)
+			put_slot((ReturnSetInfo *) fcinfo->resultinfo, &slot);
+	}
+	PG_RETURN_NULL();
+}
+
+/* Leave a request for a flush; 0 where no worker can answer one. */
+static uint64
+request_flush(int number)
+{
+	source_slot *slot = &registry_get()->slots[number];
+	uint64 request = 0;
+
+	registry_lock(LW_EXCLUSIVE);
+	if (slot->database == MyDatabaseId && slot->wanted && slot->state != SLOT_BACKOFF)
+	{
+		request = ++slot->flush_requested;
+		if (slot->latch)
+			SetLatch(slot->latch);
+	}
+	registry_unlock();
+	return request;
+}
+
+static bool
+is_answered(int number, int32 source, uint64 request)
+{
+	source_slot slot = copy_slot(number);
+
+	return slot.database != MyDatabaseId || slot.source != source || !slot.wanted ||
+		   slot.state == SLOT_BACKOFF || slot.flush_done >= request;
+}
+
+static void
+check_not_in_the_way(pid_t worker)
+{
+	Oid types[1] = {INT4OID};
+	Datum arguments[1] = {Int32GetDatum(worker)};
+	bool isnull;
+
+	if (worker == 0 || !TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		return;
+	if (SPI_execute_with_args("SELECT pg_backend_pid() = ANY (pg_blocking_pids($1))", 1, types,
+							  arguments, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for blocked workers");
+	if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
+				 errmsg("a worker of topology waits for this transaction, which waits for it"),
+				 errhint("Commit what this transaction wrote before it waits for sources.")));
+}
+
+/* Wait until a request is answered; false: deadline came first (0: there is none). */
+static bool
+await_flush(int number, int32 source, uint64 request, TimestampTz deadline)
+{
+	ConditionVariable *changed = &registry_get()->changed;
+	bool answered;
+
+	ConditionVariablePrepareToSleep(changed);
+	while (!(answered = is_answered(number, source, request)))
+	{
+		long timeout = LOOK_INTERVAL_MS;
+
+		if (deadline != 0)
+			timeout =
+				Min(timeout, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline));
+		if (timeout <= 0)
+			break;
+		if (ConditionVariableTimedSleep(changed, timeout, PG_WAIT_EXTENSION))
+		{
+			ConditionVariableCancelSleep();
+			check_not_in_the_way(copy_slot(number).pid);
+			ConditionVariablePrepareToSleep(changed);
+		}
+	}
+	ConditionVariableCancelSleep();
+	return answered;
+}
+
+static void
+flush_sources(void)
+{
+	registry *shared = registry_get();
+	uint64 *requests = palloc0(sizeof(uint64) * shared->slot_count);
+	int32 *sources = palloc0(sizeof(int32) * shared->slot_count);
+
+	for (int i = 0; i < shared->slot_count; i++)
+	{
+		sources[i] = copy_slot(i).source;
+		requests[i] = request_flush(i);
+	}
+	for (int i = 0; i < shared->slot_count; i++)
+		if (requests[i] != 0)
+			(void) await_flush(i, sources[i], requests[i], 0);
+}
+
+Datum
+topology_flush(PG_FUNCTION_ARGS)
+{
+	SPI_connect();
+	if (registry_get())
+		flush_sources();
+	/* what the workers committed meanwhile is to be seen */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	(void) resolve_pending(true);
+	PopActiveSnapshot();
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* The id of a source that can be waited for; errors for the others. */
+static int32
+waitable_source(text *name)
+{
+	Oid types[1] = {TEXTOID};
+	Datum arguments[1] = {PointerGetDatum(name)};
+	bool isnull;
+	bool enabled;
+	int32 id;
+
+	if (SPI_execute_with_args("SELECT id, enabled FROM topo.existing_source($1)", 1, types,
+							  arguments, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look up a source");
+	id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	enabled = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+	if (!enabled)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("source \"%s\" is paused", text_to_cstring(name)),
+						errhint("Resume it with topo.resume_source().")));
+	if (!registry_get())
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("topology is not in shared_preload_libraries, so no worker runs"),
+						errhint("Add it there and restart the server.")));
+	return id;
+}
+
+/* Wait until the source has a worker that answers a flush, within the deadline. */
+static bool
+catch_up(int32 source, TimestampTz deadline)
+{
+	registry *shared = registry_get();
+
+	for (;;)
+	{
+		for (int i = 0; i < shared->slot_count; i++)
+		{
+			source_slot slot = copy_slot(i);
+			uint64 request;
+
+			if (slot.database != MyDatabaseId || slot.source != source)
+				continue;
+			request = request_flush(i);
+			if (request != 0 && await_flush(i, source, request, deadline) &&
+				copy_slot(i).flush_done >= request)
+				return true;
+		}
+		if (GetCurrentTimestamp() >= deadline)
+			return false;
+		ConditionVariableTimedSleep(&shared->changed, 100, PG_WAIT_EXTENSION);
+		ConditionVariableCancelSleep();
+	}
+}
+
+Datum
+topology_wait_for_source(PG_FUNCTION_ARGS)
+{
+	text *name = PG_GETARG_TEXT_PP(0);
+	TimestampTz deadline = DatumGetTimestampTz(DirectFunctionCall2(
+		timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(1)));
+	int32 source;
+
+	SPI_connect();
+	source = waitable_source(name);
+	if (!catch_up(source, deadline))
+		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED),
+						errmsg("source \"%s\" did not catch up in time", text_to_cstring(name)),
+						errhint("topo.source_status tells how it is.")));
+	SPI_finish();
+	PG_RETURN_VOID();
+}

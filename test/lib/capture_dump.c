@@ -1,0 +1,135 @@
+/*
+ * capture_dump.c
+ *		Reads the pinned capture as the worker does, and prints what it gets.
+ *
+ * One JSON object a line: an event, and last of all the state of the capture
+ * with "summary":true.  Without --commit the next reader gets the same events
+ * again.
+ *
+ *		capture_dump [--dir DIR] [--snapshot] [--commit] [--resume POSITION]
+ *					 [--limit N]
+ */
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/capture.h"
+
+typedef struct dump_options
+{
+	const char *dir;
+	const char *resume;
+	unsigned long limit;
+	bool snapshot;
+	bool commit;
+} dump_options;
+
+static void
+stop(const capture_error *error)
+{
+	fprintf(stderr, "%s\n%s\n", error->message, error->hint);
+	exit(1);
+}
+
+static void
+print_event(const struct flow_event *event)
+{
+	char local[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN];
+	int family = event->family == 4 ? AF_INET : AF_INET6;
+
+	inet_ntop(family, event->local, local, sizeof(local));
+	inet_ntop(family, event->peer, peer, sizeof(peer));
+	printf("{\"kind\":\"%s\",\"proto\":\"%s\",\"role\":%u,\"start\":%llu,\"end\":%llu,"
+		   "\"cookie\":%llu,\"pid\":%u,\"netns\":%u,\"local\":\"%s\",\"local_port\":%u,"
+		   "\"peer\":\"%s\",\"peer_port\":%u,",
+		   event->kind == FLOW_EVENT_CLOSE ? "close" : "snapshot",
+		   event->protocol == 6 ? "tcp" : "udp", event->role, event->start_ns, event->end_ns,
+		   event->cookie, event->process.tgid, event->netns, local, event->local_port, peer,
+		   event->peer_port);
+	printf("\"tx_bytes\":%llu,\"rx_bytes\":%llu,\"tx_packets\":%llu,\"rx_packets\":%llu,"
+		   "\"retransmits\":%u,\"rtt_us\":%u,\"connections\":%u,\"failed\":%u,\"comm\":\"%.*s\"}\n",
+		   event->tx_bytes, event->rx_bytes, event->tx_packets, event->rx_packets,
+		   event->retransmits, event->rtt_us, event->connections, event->failed, FLOW_COMM_SIZE,
+		   event->comm);
+}
+
+static void
+print_summary(capture *capture, unsigned long events, unsigned long unreadable, uint64_t gone)
+{
+	const capture_identity *identity = capture_get_identity(capture);
+	struct flow_lost lost;
+	capture_error error;
+
+	if (!capture_lost(capture, &lost, &error))
+		stop(&error);
+	printf("{\"summary\":true,\"events\":%lu,\"unreadable\":%lu,\"boot_id\":\"%s\",\"map_id\":%u,"
+		   "\"position\":%llu,\"pending\":%llu,\"ring_size\":%llu,\"gone\":%llu,",
+		   events, unreadable, identity->boot_id, identity->map_id,
+		   (unsigned long long) capture_position(capture),
+		   (unsigned long long) capture_pending(capture), (unsigned long long) identity->ring_size,
+		   (unsigned long long) gone);
+	printf("\"lost\":{\"events\":%llu,\"connections\":%llu,\"failed\":%llu,\"tx_bytes\":%llu,"
+		   "\"rx_bytes\":%llu,\"tx_packets\":%llu,\"rx_packets\":%llu,\"untracked\":%llu,"
+		   "\"udp_packets\":%llu}}\n",
+		   lost.events, lost.connections, lost.failed, lost.tx_bytes, lost.rx_bytes,
+		   lost.tx_packets, lost.rx_packets, lost.untracked, lost.udp_packets);
+}
+
+static void
+dump(capture *capture, const dump_options *options)
+{
+	unsigned long events = 0, unreadable = 0;
+	capture_error error;
+	capture_result result;
+	capture_item item;
+	uint64_t gone = 0;
+
+	if (options->resume != NULL &&
+		!capture_resume(capture, strtoull(options->resume, NULL, 10), &gone))
+		fprintf(stderr, "the position is none of this ring's\n");
+	if (options->snapshot && !capture_snapshot(capture, &error))
+		stop(&error);
+	while (events < options->limit && (result = capture_next(capture, &item)) != CAPTURE_EMPTY)
+	{
+		events++;
+		if (result == CAPTURE_EVENT)
+			print_event(item.event);
+		else
+			unreadable++;
+	}
+	if (options->commit)
+		capture_commit(capture);
+	print_summary(capture, events, unreadable, gone);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"dir", required_argument, NULL, 'd'},   {"resume", required_argument, NULL, 'r'},
+		{"limit", required_argument, NULL, 'l'}, {"snapshot", no_argument, NULL, 's'},
+		{"commit", no_argument, NULL, 'c'},      {NULL, 0, NULL, 0}};
+	dump_options options = {.limit = -1UL};
+	capture_error error;
+	capture *capture;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
+	{
+		options.dir = option == 'd' ? optarg : options.dir;
+		options.resume = option == 'r' ? optarg : options.resume;
+		options.limit = option == 'l' ? strtoul(optarg, NULL, 10) : options.limit;
+		options.snapshot |= option == 's';
+		options.commit |= option == 'c';
+		if (option == '?')
+			return 1;
+	}
+	capture = capture_open(options.dir, &error);
+	if (capture == NULL)
+		stop(&error);
+	dump(capture, &options);
+	capture_close(capture);
+	return 0;
+}
