@@ -149,6 +149,7 @@ each_syntax_error_names_its_byte(void **state)
 		{"[\"\\u00\"]", "invalid JSON at byte 2: invalid escape in a string"},
 		{"[\"\\ud800\"]", "invalid JSON at byte 2: half a surrogate pair in a string"},
 		{"[\"\\ud800\\u0041\"]", "invalid JSON at byte 2: half a surrogate pair in a string"},
+		{"[\"\\ud800\\ue000\"]", "invalid JSON at byte 2: half a surrogate pair in a string"},
 		{"[\"\\ud800\\n12345\"]", "invalid JSON at byte 2: half a surrogate pair in a string"},
 		{"[\"\\udc00\\ud800\"]", "invalid JSON at byte 2: half a surrogate pair in a string"},
 		{"[\"\\u0000\"]", "invalid JSON at byte 2: a NUL character in a string"},
