@@ -3,7 +3,8 @@
 --
 -- Every record vouches that its local workload held its local address (a
 -- server: its port; a client: the whole address) from a little before it began
--- until a lease after it ended.  Claims of one node extend its range; claims of
+-- until a lease after it ended, in whole half minutes: so what is learned is the
+-- same in whatever order records come, and most of them teach nothing new.  Claims of one node extend its range; claims of
 -- several nodes for the same time make the address ambiguous for that time, and
 -- then nobody is believed.  What the inventory says outweighs what is learned.
 --
@@ -31,9 +32,11 @@ SELECT pg_catalog.pg_extension_config_dump('topo.reporter', '');
 
 CREATE FUNCTION topo.claim_span(first_seen timestamptz, last_seen timestamptz) RETURNS tstzrange
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
-RETURN pg_catalog.tstzrange(first_seen - interval '2 seconds', last_seen + interval '60 seconds');
+RETURN pg_catalog.tstzrange(
+	date_bin('30 seconds', first_seen - interval '2 seconds', '2000-01-01 00:00+00'),
+	date_bin('30 seconds', last_seen, '2000-01-01 00:00+00') + interval '60 seconds');
 COMMENT ON FUNCTION topo.claim_span(timestamptz, timestamptz) IS
-'the time for which a report vouches: from a little before it, since the peer may have seen the connection first, until a few reports may have gone missing';
+'the time for which a report vouches, in whole half minutes: from 2 seconds before it, since the peer may have seen the connection first, until 30 to 60 seconds after it';
 
 CREATE FUNCTION topo.lock_address(scope text, address inet) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -132,8 +135,8 @@ AS $$
 		  WHERE NOT EXISTS (
 			SELECT FROM topo.address a
 			WHERE a.address = c.address AND a.scope = c.scope AND a.port IS NOT DISTINCT FROM c.port
-			  AND (a.node = c.node AND a.source <> 'inventory' OR a.source = 'inventory')
-			  AND a.valid @> tstzrange(c.first_seen, c.last_seen, '[]'))
+			  AND (a.node = c.node OR a.source = 'inventory')
+			  AND a.valid @> topo.claim_span(c.first_seen, c.last_seen))
 		  -- the order of the locks, so that two batches cannot wait for each other
 		  ORDER BY hashtext(concat_ws(' ', host(c.address), c.scope)) & 63, c.address, c.port, c.node) news
 $$;
@@ -150,7 +153,7 @@ AS $$
 		WHERE NOT EXISTS (
 			SELECT FROM topo.reporter r
 			WHERE r.address = c.address AND r.scope = c.scope
-			  AND r.valid @> tstzrange(c.first_seen, c.last_seen, '[]'))
+			  AND r.valid @> topo.claim_span(c.first_seen, c.last_seen))
 		GROUP BY c.scope, c.address
 	), touched AS (
 		DELETE FROM topo.reporter r USING news n
