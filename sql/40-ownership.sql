@@ -16,10 +16,8 @@
 CREATE TYPE topo.address_span AS (scope text, address inet, valid tstzrange);
 COMMENT ON TYPE topo.address_span IS 'an address in a time in which what is known of it has changed';
 
-CREATE TYPE topo.address_claim AS (
-	scope text, address inet, port integer, node bigint, first_seen timestamptz, last_seen timestamptz
-);
-COMMENT ON TYPE topo.address_claim IS 'a report that a node held an address (or one port of it) for a time';
+CREATE TYPE topo.address_claim AS (scope text, address inet, port integer, node bigint, held tstzmultirange);
+COMMENT ON TYPE topo.address_claim IS 'what reports say of a node that held an address (or one port of it)';
 
 CREATE TABLE topo.reporter (
 	scope   text NOT NULL,
@@ -104,7 +102,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
-	span tstzmultirange := tstzmultirange(topo.claim_span(claim.first_seen, claim.last_seen));
+	span tstzmultirange := claim.held;
 	inventoried tstzmultirange;
 	others tstzmultirange;
 BEGIN
@@ -119,7 +117,7 @@ BEGIN
 	PERFORM topo.contest(claim, span * others),
 			topo.hold(claim, span * others, true, source),
 			topo.hold(claim, span - others, false, source);
-	RETURN (claim.scope, claim.address, topo.claim_span(claim.first_seen, claim.last_seen))::topo.address_span;
+	RETURN (claim.scope, claim.address, range_merge(claim.held))::topo.address_span;
 END
 $$;
 COMMENT ON FUNCTION topo.claim(topo.address_claim, text) IS
@@ -136,7 +134,7 @@ AS $$
 			SELECT FROM topo.address a
 			WHERE a.address = c.address AND a.scope = c.scope AND a.port IS NOT DISTINCT FROM c.port
 			  AND (a.node = c.node OR a.source = 'inventory')
-			  AND a.valid @> topo.claim_span(c.first_seen, c.last_seen))
+			  AND a.valid @> c.held)
 		  -- the order of the locks, so that two batches cannot wait for each other
 		  ORDER BY hashtext(concat_ws(' ', host(c.address), c.scope)) & 63, c.address, c.port, c.node) news
 $$;
@@ -148,12 +146,10 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	WITH news AS (
-		SELECT c.scope, c.address, topo.claim_span(min(c.first_seen), max(c.last_seen)) AS valid
-		FROM unnest(claims) c
-		WHERE NOT EXISTS (
-			SELECT FROM topo.reporter r
-			WHERE r.address = c.address AND r.scope = c.scope
-			  AND r.valid @> topo.claim_span(c.first_seen, c.last_seen))
+		SELECT c.scope, c.address, unnest(range_agg(piece)) AS valid
+		FROM unnest(claims) c, unnest(c.held) piece
+		WHERE NOT EXISTS (SELECT FROM topo.reporter r
+						  WHERE r.address = c.address AND r.scope = c.scope AND r.valid @> piece)
 		GROUP BY c.scope, c.address
 	), touched AS (
 		DELETE FROM topo.reporter r USING news n
