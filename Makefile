@@ -44,6 +44,9 @@ include $(PGXS)
 topology--$(EXTVERSION).sql: $(sort $(wildcard sql/*.sql)) topology.control
 	cat $(sort $(wildcard sql/*.sql)) > $@
 
+# PGXS does not track headers; they are few, so any of them remakes all.
+$(OBJS): $(wildcard src/*.h src/*/*.h bpf/*.h)
+
 include src/agent/agent.mk
 else
 all install:

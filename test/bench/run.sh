@@ -73,7 +73,8 @@ bench_capture() {
 	local connections seconds before after rate
 
 	"${CC:-cc}" -O2 -o "$FLEET_DIR/storm" "$HERE/storm.c"
-	fleet_host storm
+	fleet_network storm
+	fleet_host storm storm 10.78.0.2/24
 	enable_statistics
 	before=$(hook_statistics)
 	read -r connections seconds < <(fleet_in storm "$FLEET_DIR/storm" "$STORM_CONNECTIONS")
