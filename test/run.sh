@@ -131,9 +131,19 @@ part_unit() {
 	[ $status -eq 0 ] || grep -qE '^\[  FAILED' "$work/unit.log" || count 0 1 0
 }
 
+run_fuzz() {
+	make -s -C "$root/test/fuzz" PG_CONFIG="$PG_CONFIG" FUZZ_SECONDS="$1" check >"$work/fuzz.log" 2>&1 && {
+		grep '^Done' "$work/fuzz.log"
+		return
+	}
+	mkdir -p "$kept"
+	cp "$work/fuzz.log" "$kept/"
+	tail -n 40 "$work/fuzz.log"
+	return 1
+}
+
 part_fuzz() {
-	check "decoders withstand ${FUZZ_SECONDS:-20} s of arbitrary bytes" \
-		make -s -C "$root/test/fuzz" PG_CONFIG="$PG_CONFIG" FUZZ_SECONDS="${FUZZ_SECONDS:-20}" check
+	check "decoders withstand ${FUZZ_SECONDS:-20} s of arbitrary bytes" run_fuzz "${FUZZ_SECONDS:-20}"
 }
 
 part_regress() { run_regress "$pgxs/regress/pg_regress" sql sql; }
