@@ -88,7 +88,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	IF address IS NULL OR masklen(address) <> CASE family(address) WHEN 4 THEN 32 ELSE 128 END THEN
+	IF address IS NULL OR masklen(address) <> (CASE family(address) WHEN 4 THEN 32 ELSE 128 END) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('%s is not the address of a host', coalesce(address::text, 'NULL')),
 			HINT = 'Give one address without a netmask, such as 10.0.0.7.';
