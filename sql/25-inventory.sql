@@ -56,7 +56,7 @@ CREATE TABLE topo.identity_rule (
 	name      text NOT NULL CHECK (name !~ '[[:space:]]')
 );
 COMMENT ON TABLE topo.identity_rule IS
-'how the local side of a captured flow is named: of the rules of a target, the first by position that matches; with no rule for a target, the built-in ones of topo.default_identity_rules() serve';
+'how the local side of a captured flow is named: of the rules of a target, the first by position that matches; after these come the built-in ones of topo.default_identity_rules()';
 COMMENT ON COLUMN topo.identity_rule.attribute IS 'what is looked at: otel.<resource attribute>, container.id, pod.uid, unit, process, netns, host';
 COMMENT ON COLUMN topo.identity_rule.pattern IS 'POSIX extended regular expression';
 COMMENT ON COLUMN topo.identity_rule.name IS 'the name: \0 to \9 stand for what matched, {app} for the app';
@@ -77,13 +77,9 @@ CREATE FUNCTION topo.identity_rules() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT coalesce(string_agg(line, E'\n' ORDER BY builtin, position), '')
-	FROM (SELECT false AS builtin, position::bigint, concat_ws(' ', target, attribute, pattern, name) AS line
-		  FROM topo.identity_rule
-		  UNION ALL
-		  SELECT true, d.position, d.line
-		  FROM string_to_table(topo.default_identity_rules(), E'\n') WITH ORDINALITY d (line, position)
-		  WHERE split_part(d.line, ' ', 1) NOT IN (SELECT target FROM topo.identity_rule)) r
+	SELECT coalesce((SELECT string_agg(concat_ws(' ', target, attribute, pattern, name), E'\n' ORDER BY position) || E'\n'
+					 FROM topo.identity_rule), '')
+		   || topo.default_identity_rules()
 $$;
 COMMENT ON FUNCTION topo.identity_rules() IS 'the rules in force that name workloads, one a line';
 
@@ -92,7 +88,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	IF address IS NULL OR masklen(address) <> CASE family(address) WHEN 4 THEN 32 ELSE 128 END THEN
+	IF address IS NULL OR masklen(address) <> (CASE family(address) WHEN 4 THEN 32 ELSE 128 END) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('%s is not the address of a host', coalesce(address::text, 'NULL')),
 			HINT = 'Give one address without a netmask, such as 10.0.0.7.';
@@ -135,6 +131,7 @@ BEGIN
 	END IF;
 	PERFORM topo.host_address(set_address.address), topo.check_port(set_address.port);
 	owner := topo.existing_node(set_address.node);
+	PERFORM topo.lock_address(coalesce(set_address.scope, ''), set_address.address);
 	-- What a person says outweighs what was learned; another person's word does not yield.
 	FOR kept IN
 		DELETE FROM topo.address a
@@ -150,7 +147,6 @@ BEGIN
 	END LOOP;
 	INSERT INTO topo.address (scope, address, port, valid, node)
 	VALUES (coalesce(set_address.scope, ''), set_address.address, set_address.port, set_address.valid, owner);
-	PERFORM topo.mark_dirty(ARRAY[(coalesce(set_address.scope, ''), set_address.address, set_address.valid)::topo.address_span]);
 EXCEPTION WHEN exclusion_violation THEN
 	RAISE EXCEPTION USING ERRCODE = 'exclusion_violation',
 		MESSAGE = format('%s is held by another node for a part of %s', host(set_address.address), set_address.valid),
@@ -176,6 +172,12 @@ BEGIN
 			MESSAGE = format('unknown kind %s of intermediary', coalesce(quote_literal(set_intermediary.kind), 'NULL')),
 			HINT = format('Kinds are %s.', array_to_string(kinds, ', '));
 	END IF;
+	IF EXISTS (SELECT FROM unnest(set_intermediary.backends) b WHERE coalesce(b, '') = '') THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'a backend needs a name',
+			HINT = 'Write each as a node is written: checkout, or cluster:checkout-v12.';
+	END IF;
+	PERFORM topo.check_port(set_intermediary.port);
 	id := topo.set_node('intermediary', set_intermediary.name);
 	INSERT INTO topo.intermediary (node, kind) VALUES (id, set_intermediary.kind)
 	ON CONFLICT (node) DO UPDATE SET kind = excluded.kind;

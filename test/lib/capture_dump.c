@@ -2,20 +2,24 @@
  * capture_dump.c
  *		Reads the pinned capture as the worker does, and prints what it gets.
  *
- * One JSON object a line: an event, and last of all the state of the capture
- * with "summary":true.  Without --commit the next reader gets the same events
- * again.
+ * One JSON object a line: an event with what its record says, and last of all the state of the
+ *capture with "summary":true.  Without --commit the next reader gets the same events again.
  *
  *		capture_dump [--dir DIR] [--snapshot] [--commit] [--resume POSITION]
- *					 [--limit N]
+ *					 [--limit N] [--wait MILLISECONDS]
+ *
+ * --wait first waits for the kernel's wake-up, at most so long; the summary says
+ * whether it came.
  */
 #include <arpa/inet.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "capture/capture.h"
+#include "capture/capture_record.h"
 
 typedef struct dump_options
 {
@@ -24,6 +28,8 @@ typedef struct dump_options
 	unsigned long limit;
 	bool snapshot;
 	bool commit;
+	int wait_ms;
+	bool woken;
 } dump_options;
 
 static void
@@ -34,14 +40,43 @@ stop(const capture_error *error)
 }
 
 static void
-print_event(const struct flow_event *event)
+print_text(const char *name, flow_text text)
+{
+	if (text.data != NULL)
+		printf("\"%s\":\"%.*s\",", name, (int) text.length, text.data);
+}
+
+/* The record's times are Unix time; names here hold nothing that JSON would escape. */
+static void
+print_record(capture_recorder *recorder, const struct flow_event *event)
+{
+	const process_identity *identity;
+	flow_record record;
+
+	if (!capture_recorder_record(recorder, event, &record))
+		return;
+	identity = capture_recorder_identity(recorder, event);
+	print_text("app", record.app);
+	print_text("cluster", record.cluster);
+	print_text("instance", record.instance);
+	print_text("host", record.host);
+	print_text("scope", record.scope);
+	printf("\"unix_end\":%lld,\"unit\":\"%s\",\"container\":\"%s\",\"netns_name\":\"%s\",",
+		   (long long) record.end_ns, identity->cgroup.unit, identity->cgroup.container_id,
+		   identity->netns_name);
+}
+
+static void
+print_event(capture_recorder *recorder, const struct flow_event *event)
 {
 	char local[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN];
 	int family = event->family == 4 ? AF_INET : AF_INET6;
 
 	inet_ntop(family, event->local, local, sizeof(local));
 	inet_ntop(family, event->peer, peer, sizeof(peer));
-	printf("{\"kind\":\"%s\",\"proto\":\"%s\",\"role\":%u,\"start\":%llu,\"end\":%llu,"
+	putchar('{');
+	print_record(recorder, event);
+	printf("\"kind\":\"%s\",\"proto\":\"%s\",\"role\":%u,\"start\":%llu,\"end\":%llu,"
 		   "\"cookie\":%llu,\"pid\":%u,\"netns\":%u,\"local\":\"%s\",\"local_port\":%u,"
 		   "\"peer\":\"%s\",\"peer_port\":%u,",
 		   event->kind == FLOW_EVENT_CLOSE ? "close" : "snapshot",
@@ -56,7 +91,8 @@ print_event(const struct flow_event *event)
 }
 
 static void
-print_summary(capture *capture, unsigned long events, unsigned long unreadable, uint64_t gone)
+print_summary(capture *capture, unsigned long events, unsigned long unreadable, uint64_t gone,
+			  bool woken)
 {
 	const capture_identity *identity = capture_get_identity(capture);
 	struct flow_lost lost;
@@ -65,11 +101,12 @@ print_summary(capture *capture, unsigned long events, unsigned long unreadable, 
 	if (!capture_lost(capture, &lost, &error))
 		stop(&error);
 	printf("{\"summary\":true,\"events\":%lu,\"unreadable\":%lu,\"boot_id\":\"%s\",\"map_id\":%u,"
-		   "\"position\":%llu,\"pending\":%llu,\"ring_size\":%llu,\"gone\":%llu,",
+		   "\"position\":%llu,\"pending\":%llu,\"ring_size\":%llu,\"gone\":%llu,"
+		   "\"woken\":%s,",
 		   events, unreadable, identity->boot_id, identity->map_id,
 		   (unsigned long long) capture_position(capture),
 		   (unsigned long long) capture_pending(capture), (unsigned long long) identity->ring_size,
-		   (unsigned long long) gone);
+		   (unsigned long long) gone, woken ? "true" : "false");
 	printf("\"lost\":{\"events\":%llu,\"connections\":%llu,\"failed\":%llu,\"tx_bytes\":%llu,"
 		   "\"rx_bytes\":%llu,\"tx_packets\":%llu,\"rx_packets\":%llu,\"untracked\":%llu,"
 		   "\"udp_packets\":%llu}}\n",
@@ -77,8 +114,20 @@ print_summary(capture *capture, unsigned long events, unsigned long unreadable, 
 		   lost.tx_packets, lost.rx_packets, lost.untracked, lost.udp_packets);
 }
 
+static bool
+wait_for_wakeup(capture *capture, int wait_ms)
+{
+	struct pollfd poll_fd = {.fd = capture_wait_fd(capture), .events = POLLIN};
+	bool woken;
+
+	capture_clear_wakeup(capture);
+	woken = poll(&poll_fd, 1, wait_ms) == 1;
+	capture_clear_wakeup(capture);
+	return woken;
+}
+
 static void
-dump(capture *capture, const dump_options *options)
+dump(capture *capture, capture_recorder *recorder, const dump_options *options)
 {
 	unsigned long events = 0, unreadable = 0;
 	capture_error error;
@@ -95,23 +144,28 @@ dump(capture *capture, const dump_options *options)
 	{
 		events++;
 		if (result == CAPTURE_EVENT)
-			print_event(item.event);
+			print_event(recorder, item.event);
 		else
 			unreadable++;
 	}
 	if (options->commit)
 		capture_commit(capture);
-	print_summary(capture, events, unreadable, gone);
+	print_summary(capture, events, unreadable, gone, options->woken);
 }
 
 int
 main(int argc, char **argv)
 {
-	static const struct option known[] = {
-		{"dir", required_argument, NULL, 'd'},   {"resume", required_argument, NULL, 'r'},
-		{"limit", required_argument, NULL, 'l'}, {"snapshot", no_argument, NULL, 's'},
-		{"commit", no_argument, NULL, 'c'},      {NULL, 0, NULL, 0}};
+	static const struct option known[] = {{"dir", required_argument, NULL, 'd'},
+										  {"resume", required_argument, NULL, 'r'},
+										  {"limit", required_argument, NULL, 'l'},
+										  {"wait", required_argument, NULL, 'w'},
+										  {"snapshot", no_argument, NULL, 's'},
+										  {"commit", no_argument, NULL, 'c'},
+										  {NULL, 0, NULL, 0}};
 	dump_options options = {.limit = -1UL};
+	capture_recorder_options recorder_options = {0};
+	capture_recorder *recorder;
 	capture_error error;
 	capture *capture;
 	int option;
@@ -121,6 +175,7 @@ main(int argc, char **argv)
 		options.dir = option == 'd' ? optarg : options.dir;
 		options.resume = option == 'r' ? optarg : options.resume;
 		options.limit = option == 'l' ? strtoul(optarg, NULL, 10) : options.limit;
+		options.wait_ms = option == 'w' ? atoi(optarg) : options.wait_ms;
 		options.snapshot |= option == 's';
 		options.commit |= option == 'c';
 		if (option == '?')
@@ -129,7 +184,12 @@ main(int argc, char **argv)
 	capture = capture_open(options.dir, &error);
 	if (capture == NULL)
 		stop(&error);
-	dump(capture, &options);
+	recorder = capture_recorder_create(capture_process_map(capture), &recorder_options, &error);
+	if (recorder == NULL)
+		stop(&error);
+	options.woken = options.wait_ms > 0 && wait_for_wakeup(capture, options.wait_ms);
+	dump(capture, recorder, &options);
+	capture_recorder_free(recorder);
 	capture_close(capture);
 	return 0;
 }
