@@ -5,6 +5,9 @@ SET client_min_messages = warning;
 SET timezone = 'UTC';
 BEGIN;
 
+-- Whatever other tests left is out of sight until then.
+DO $$ BEGIN PERFORM topo.drop_graph(name) FROM topo.graph; END $$;
+
 -- Nodes of these labels, made where there are none; returns the last one's id.
 CREATE FUNCTION pg_temp.node(VARIADIC labels text[]) RETURNS bigint LANGUAGE sql AS $$
 	SELECT max(topo.set_node(k.type, k.name)) FROM unnest(labels) l, topo.node_key(l) k
