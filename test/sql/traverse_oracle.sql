@@ -108,6 +108,16 @@ SELECT depth, count(*) FROM topo.traverse('{to:w1}', 'both', 2, graphs => '{to_w
 SELECT topo.reachable_count('{to:w1}', graphs => '{to_wide}', edge_types => '{calls}');
 SELECT count(*), max(step) FROM topo.shortest_path('to:w1', 'to:w3000', '{to_wide}');
 
+-- Every node of a frontier of several look-ups is expanded: each leads to one more.
+SELECT topo.create_graph('to_layers');
+INSERT INTO topo_to_layers.link (src, dst)
+SELECT s.id, d.id FROM wide s JOIN wide d ON d.n BETWEEN 1 AND 10000 WHERE s.n = 0;
+INSERT INTO topo_to_layers.link (src, dst)
+SELECT s.id, d.id FROM wide s JOIN wide d ON d.n = s.n + 10000 WHERE s.n BETWEEN 1 AND 10000;
+SELECT depth, count(*), count(DISTINCT parent) AS parents FROM topo.traverse('{to:w0}', graphs => '{to_layers}') GROUP BY depth ORDER BY depth;
+SELECT topo.reachable_count('{to:w0}', graphs => '{to_layers}', node_filter => '{"type": "to"}');
+SELECT count(*) FROM topo.traverse('{to:w0}', graphs => '{to_layers}', edge_limit => 20000, edge_order => 'name');
+
 -- A frontier reads the table at most once a chunk and direction, even with a plan
 -- that was made when the table was tiny, and where few nodes have all edges.
 SELECT topo.create_graph('to_grown');
@@ -138,5 +148,5 @@ SELECT reached, rows_read <= 5 * 2 * 20000 AS few_rows FROM pg_temp.reach('both'
 -- With statistics it is an index look-up of what is there.
 SELECT * FROM pg_temp.reach('out', '{to:w5,to:w6}', 1);
 
-SELECT topo.drop_graph(g) FROM unnest(ARRAY['to_one', 'to_two', 'to_wide', 'to_grown']) g;
+SELECT topo.drop_graph(g) FROM unnest(ARRAY['to_one', 'to_two', 'to_wide', 'to_layers', 'to_grown']) g;
 DELETE FROM topo.node WHERE name ~ '^to-' OR type = 'to';
