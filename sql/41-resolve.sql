@@ -215,6 +215,7 @@ COMMENT ON FUNCTION topo.unlink(text, topo.edge_key[]) IS
 CREATE FUNCTION topo.windows_of_addresses(changes topo.address_span[]) RETURNS SETOF timestamptz
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET enable_nestloop = off -- the newest partition has no statistics, and looks small
 AS $$
 DECLARE
 	earliest timestamptz;
@@ -224,12 +225,19 @@ BEGIN
 	INTO earliest, latest
 	FROM unnest(changes) c;
 	RETURN QUERY
-	SELECT DISTINCT f.bucket
-	FROM topo_network.flow_window f
-		 CROSS JOIN LATERAL (VALUES (f.peer_address), (f.local_address), (f.nat_peer_address)) a (address)
-		 JOIN unnest(changes) c ON c.scope = f.scope AND c.address = a.address
-	WHERE f.bucket BETWEEN earliest AND latest
-	  AND tstzrange(f.first_seen, f.last_seen, '[]') && c.valid;
+	WITH appearance AS MATERIALIZED (
+		SELECT f.bucket, f.scope, a.address, tstzrange(f.first_seen, f.last_seen, '[]') AS seen
+		FROM topo_network.flow_window f
+			 CROSS JOIN LATERAL (VALUES (f.peer_address), (f.local_address), (f.nat_peer_address)) a (address)
+		WHERE f.bucket BETWEEN earliest AND latest
+	), changed AS MATERIALIZED (
+		SELECT c.scope, c.address, range_agg(c.valid) AS valid
+		FROM unnest(changes) c
+		GROUP BY 1, 2
+	)
+	SELECT DISTINCT p.bucket
+	FROM appearance p JOIN changed c ON c.scope = p.scope AND c.address = p.address
+	WHERE p.seen && c.valid;
 END
 $$;
 COMMENT ON FUNCTION topo.windows_of_addresses(topo.address_span[]) IS
