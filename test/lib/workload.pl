@@ -1,0 +1,236 @@
+#!/usr/bin/perl
+#
+# Traffic of known totals, for tests of the capture.
+#
+#	workload.pl serve --address A --port P [--up B] [--down C] [--udp]
+#	workload.pl call --address A --port P [--count N] [--up B] [--down C] [--udp]
+#	                 [--hold] [--refused] [--pause SECONDS]
+#
+# An exchange is B bytes to the server and C bytes back.  serve answers any
+# number of exchanges until its standard input ends.  call makes N connections
+# (for UDP: one socket, N exchanges) with one exchange each; with --hold all N
+# stay open, and each line "step" on standard input is one more exchange on each
+# of them, "close" the end; with --refused each connect must be refused.
+#
+# Both say when they are ready ("ready", "open", "stepped") and print what they
+# have done as JSON when they end.  --name is the name of the process.
+#
+use strict;
+use warnings;
+use Errno qw(ECONNREFUSED EINTR);
+use Getopt::Long;
+use IO::Select;
+use IO::Socket::IP;
+use Socket qw(SOCK_DGRAM SOCK_STREAM SOMAXCONN);
+use Time::HiRes qw(sleep);
+
+my %done = (connections => 0, failed => 0, sent => 0, received => 0);
+my %option = (count => 1, up => 100, down => 1000, pause => 0, name => 'workload');
+
+sub say_now
+{
+	my ($line) = @_;
+
+	syswrite(STDOUT, "$line\n") or die "cannot write: $!";
+	return;
+}
+
+sub report
+{
+	say_now(sprintf '{%s}', join ',', map { qq("$_":$done{$_}) } sort keys %done);
+	return;
+}
+
+sub send_bytes
+{
+	my ($socket, $count) = @_;
+
+	while ($count > 0)
+	{
+		my $sent = syswrite($socket, 'x' x ($count < 65536 ? $count : 65536));
+
+		next if !defined $sent && $! == EINTR;
+		die "cannot send: $!" unless $sent;
+		$done{sent} += $sent;
+		$count -= $sent;
+	}
+	return;
+}
+
+# Returns how many came; 0 at the end of the connection.
+sub receive_bytes
+{
+	my ($socket, $most) = @_;
+	my $got;
+
+	do { $got = sysread($socket, my $data, $most) } while (!defined $got && $! == EINTR);
+	die "cannot receive: $!" unless defined $got;
+	$done{received} += $got;
+	return $got;
+}
+
+sub receive_all
+{
+	my ($socket, $count) = @_;
+
+	while ($count > 0)
+	{
+		my $got = receive_bytes($socket, $count < 65536 ? $count : 65536)
+		  or die 'the connection ended early';
+		$count -= $got;
+	}
+	return;
+}
+
+sub exchange
+{
+	my ($socket) = @_;
+
+	send_bytes($socket, $option{up});
+	if ($option{udp})
+	{
+		receive_bytes($socket, 65536) == $option{down} or die 'a datagram of another size';
+	}
+	else
+	{
+		receive_all($socket, $option{down});
+	}
+	return;
+}
+
+sub listening_socket
+{
+	my $socket = IO::Socket::IP->new(
+		LocalHost => $option{address},
+		LocalPort => $option{port},
+		Type => $option{udp} ? SOCK_DGRAM : SOCK_STREAM,
+		ReuseAddr => 1,
+		$option{udp} ? () : (Listen => SOMAXCONN)) or die "cannot listen: $@";
+
+	return $socket;
+}
+
+# One look at a connection that has something to read.  False: it has ended.
+sub serve_connection
+{
+	my ($socket, $due) = @_;
+	my $got = receive_bytes($socket, 65536) or return 0;
+
+	$$due += $got;
+	while ($$due >= $option{up})
+	{
+		$$due -= $option{up};
+		send_bytes($socket, $option{down});
+	}
+	return 1;
+}
+
+sub serve_datagram
+{
+	my ($socket) = @_;
+
+	defined(my $from = recv($socket, my $data, 65536, 0)) or return;
+	$done{received} += length $data;
+	$done{sent} += send($socket, 'x' x $option{down}, 0, $from) // 0;
+	return;
+}
+
+sub serve
+{
+	my $listener = listening_socket();
+	my $ready = IO::Select->new($listener, \*STDIN);
+	my %due;
+
+	say_now('ready');
+	while (1)
+	{
+		foreach my $socket ($ready->can_read)
+		{
+			if ($socket == \*STDIN)
+			{
+				return unless sysread(STDIN, my $unused, 4096);
+			}
+			elsif ($socket == $listener)
+			{
+				if ($option{udp}) { serve_datagram($listener); next; }
+				my $connection = $listener->accept or next;
+				$done{connections}++;
+				$due{$connection} = 0;
+				$ready->add($connection);
+			}
+			elsif (!serve_connection($socket, \$due{$socket}))
+			{
+				delete $due{$socket};
+				$ready->remove($socket);
+				close $socket;
+			}
+		}
+	}
+	return;
+}
+
+sub connect_once
+{
+	my $socket = IO::Socket::IP->new(
+		PeerHost => $option{address},
+		PeerPort => $option{port},
+		Type => $option{udp} ? SOCK_DGRAM : SOCK_STREAM);
+	my $code = $! + 0;
+
+	if ($option{refused})
+	{
+		die 'was not refused' unless !$socket && $code == ECONNREFUSED;
+		$done{failed}++;
+		return;
+	}
+	die "cannot connect: $@" unless $socket;
+	$done{connections}++;
+	return $socket;
+}
+
+sub hold
+{
+	my @sockets = map { connect_once() } 1 .. $option{count};
+
+	say_now('open');
+	while (my $command = <STDIN>)
+	{
+		last if $command =~ /^close/;
+		exchange($_) foreach @sockets;
+		say_now('stepped');
+	}
+	close $_ foreach @sockets;
+	return;
+}
+
+sub call
+{
+	if ($option{udp})
+	{
+		my $socket = connect_once();
+		exchange($socket) foreach 1 .. $option{count};
+		return;
+	}
+	foreach (1 .. $option{count})
+	{
+		my $socket = connect_once();
+
+		if ($socket)
+		{
+			exchange($socket);
+			close $socket;
+		}
+		sleep $option{pause} if $option{pause};
+	}
+	return;
+}
+
+GetOptions(\%option, 'address=s', 'port=i', 'count=i', 'up=i', 'down=i', 'udp', 'hold', 'refused',
+	'pause=f', 'name=s')
+  or die 'wrong usage';
+$0 = $option{name};
+my $mode = shift @ARGV // '';
+if ($mode eq 'serve') { serve() }
+elsif ($mode eq 'call') { $option{hold} ? hold() : call() }
+else { die 'serve or call?' }
+report();
