@@ -32,11 +32,47 @@ REGRESS_OPTS   = --inputdir=test --outputdir=. --load-extension=topology
 ISOLATION      = $(sort $(patsubst test/specs/%.spec,%,$(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=topology
 
-PG_CONFIG   ?= pg_config
-PGXS        := $(shell $(PG_CONFIG) --pgxs)
+# Debian's own pg_config comes with the packages that "make deps" installs.
+PG_CONFIG   ?= $(shell command -v pg_config || echo /usr/lib/postgresql/15/bin/pg_config)
+PGXS        := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+
+.DEFAULT_GOAL := all
+
+ifneq ($(PGXS),)
 include $(PGXS)
 
 topology--$(EXTVERSION).sql: $(sort $(wildcard sql/*.sql)) topology.control
 	cat $(sort $(wildcard sql/*.sql)) > $@
 
+# PGXS does not track headers; they are few, so any of them remakes all.
+$(OBJS): $(wildcard src/*.h src/*/*.h bpf/*.h)
+
 include src/agent/agent.mk
+else
+all install:
+	@echo "no PostgreSQL to build for: run \"make deps\" first, or give PG_CONFIG" >&2; exit 1
+endif
+
+# What is built and installed by a make of its own: before deps there is nothing
+# to build with.
+READY = $(MAKE) --no-print-directory PG_CONFIG=$(PG_CONFIG)
+
+.PHONY: deps test demo bench
+
+deps:
+	test/lib/deps.sh build test demo
+
+test: deps
+	$(READY) -j2 all
+	$(READY) install
+	PG_CONFIG=$(PG_CONFIG) test/run.sh $(PARTS)
+
+demo: deps
+	$(READY) -j2 all
+	$(READY) install
+	PG_CONFIG=$(PG_CONFIG) test/demo/run.sh
+
+bench: deps
+	$(READY) -j2 all
+	$(READY) install
+	PG_CONFIG=$(PG_CONFIG) test/bench/run.sh

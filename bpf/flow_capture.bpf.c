@@ -39,8 +39,11 @@ SEC("tp_btf/inet_sock_set_state")
 int
 BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate)
 {
-	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tcp;
 
+	if (!tcp_state_matters(newstate))
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp)
 		return 0;
 	if (newstate == TCP_SYN_SENT)

@@ -121,7 +121,7 @@ process_fill(struct task_struct *leader, struct flow_process *value, bool own)
 	value->ready = 0;
 	value->environment_known = 0;
 	value->service_name[0] = value->resource_attributes[0] = '\0';
-	value->exec_id = BPF_CORE_READ(leader, self_exec_id);
+	value->exec_id = leader->self_exec_id;
 	value->netns = BPF_CORE_READ(leader, nsproxy, net_ns, ns.inum);
 	bpf_probe_read_kernel(value->comm, FLOW_COMM_SIZE, &leader->comm);
 	process_read_cgroup(leader, value);
@@ -150,14 +150,14 @@ update_comm(struct flow_process *value, const char *comm)
 static __always_inline void
 process_identify(struct task_struct *task, bool own, struct flow_process_key *key, char *comm)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct task_struct *leader = task->group_leader;
 	struct flow_process *value;
 
-	key->tgid = BPF_CORE_READ(leader, tgid);
-	key->start_boottime = BPF_CORE_READ(leader, start_boottime);
+	key->tgid = leader->tgid;
+	key->start_boottime = leader->start_boottime;
 	bpf_probe_read_kernel(comm, FLOW_COMM_SIZE, &leader->comm);
 	value = bpf_map_lookup_elem(&process, key);
-	if (value && value->exec_id == BPF_CORE_READ(leader, self_exec_id))
+	if (value && value->exec_id == leader->self_exec_id)
 	{
 		update_comm(value, comm);
 		return;

@@ -52,22 +52,6 @@ lost_here(void)
 }
 
 static __always_inline void
-lose_event(const struct flow_event *event)
-{
-	struct flow_lost *here = lost_here();
-
-	if (!here)
-		return;
-	__sync_fetch_and_add(&here->events, 1);
-	__sync_fetch_and_add(&here->connections, event->connections);
-	__sync_fetch_and_add(&here->failed, event->failed);
-	__sync_fetch_and_add(&here->tx_bytes, event->tx_bytes);
-	__sync_fetch_and_add(&here->rx_bytes, event->rx_bytes);
-	__sync_fetch_and_add(&here->tx_packets, event->tx_packets);
-	__sync_fetch_and_add(&here->rx_packets, event->rx_packets);
-}
-
-static __always_inline void
 lose_socket(void)
 {
 	struct flow_lost *here = lost_here();

@@ -11,12 +11,14 @@
 #ifndef TOPOLOGY_TCP_BPF_H
 #define TOPOLOGY_TCP_BPF_H
 
-#define TCP_ESTABLISHED  1
-#define TCP_SYN_SENT     2
-#define TCP_SYN_RECV     3
-#define TCP_CLOSE        7
-#define TCP_LISTEN       10
-#define TCP_NEW_SYN_RECV 12
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT    2
+#define TCP_SYN_RECV    3
+#define TCP_CLOSE       7
+#define TCP_LISTEN      10
+
+/* A process that opens and closes much need not be looked up each time. */
+#define CLOSES_PER_TOUCH 16
 
 #define SOCK_DONE_BIT (1UL << 1)
 
@@ -36,6 +38,14 @@ struct
 	__type(value, struct flow_socket);
 } sockets SEC(".maps");
 
+/* Half of all transitions say nothing new. */
+static __always_inline bool
+tcp_state_matters(int state)
+{
+	return state == TCP_SYN_SENT || state == TCP_ESTABLISHED || state == TCP_CLOSE ||
+		   state == TCP_LISTEN;
+}
+
 /* A socket's counters as they stand. */
 struct tcp_totals
 {
@@ -44,6 +54,20 @@ struct tcp_totals
 	__u32 tx_packets;
 	__u32 rx_packets;
 	__u32 retransmits;
+};
+
+/* What a socket did since its last event. */
+struct tcp_delta
+{
+	__u64 start_ns;
+	__u64 end_ns;
+	__u64 tx_bytes;
+	__u64 rx_bytes;
+	__u32 tx_packets;
+	__u32 rx_packets;
+	__u32 retransmits;
+	__u8 connections;
+	__u8 failed;
 };
 
 /* Whether another CPU, or the task interrupted here, works on the socket. */
@@ -120,28 +144,55 @@ take_u32(__u32 total, __u32 *reported)
 	return delta;
 }
 
-/* Move what was not told yet from the socket into the event.  Lock held. */
+/* Take what was not told yet; from then on it is.  Lock held. */
 static __always_inline void
-tcp_take_delta(struct flow_socket *state, const struct tcp_totals *totals, struct flow_event *event)
+tcp_take_delta(struct flow_socket *state, const struct tcp_totals *totals, struct tcp_delta *delta)
 {
 	struct flow_reported *reported = &state->reported;
+	bool untold = !(state->flags & FLOW_SOCKET_COUNTED);
+	bool established = state->flags & FLOW_SOCKET_ESTABLISHED;
 
-	event->start_ns = state->since < event->end_ns ? state->since : event->end_ns;
-	event->tx_bytes = take_u64(totals->tx_bytes, &reported->tx_bytes);
-	event->rx_bytes = take_u64(totals->rx_bytes, &reported->rx_bytes);
-	event->tx_packets = take_u32(totals->tx_packets, &reported->tx_packets);
-	event->rx_packets = take_u32(totals->rx_packets, &reported->rx_packets);
-	event->retransmits = take_u32(totals->retransmits, &reported->retransmits);
-	if (!(state->flags & FLOW_SOCKET_COUNTED))
-	{
-		if (state->flags & FLOW_SOCKET_ESTABLISHED)
-			event->connections = 1;
-		else
-			event->failed = 1;
-		state->flags |= FLOW_SOCKET_COUNTED;
-	}
-	state->since = event->end_ns;
-	state->last_event = event->end_ns;
+	delta->start_ns = state->since < delta->end_ns ? state->since : delta->end_ns;
+	delta->tx_bytes = take_u64(totals->tx_bytes, &reported->tx_bytes);
+	delta->rx_bytes = take_u64(totals->rx_bytes, &reported->rx_bytes);
+	delta->tx_packets = take_u32(totals->tx_packets, &reported->tx_packets);
+	delta->rx_packets = take_u32(totals->rx_packets, &reported->rx_packets);
+	delta->retransmits = take_u32(totals->retransmits, &reported->retransmits);
+	delta->connections = untold && established;
+	delta->failed = untold && !established;
+	state->flags |= FLOW_SOCKET_COUNTED;
+	state->since = delta->end_ns;
+	state->last_event = delta->end_ns;
+}
+
+static __always_inline void
+tcp_put_delta(const struct tcp_delta *delta, struct flow_event *event)
+{
+	event->start_ns = delta->start_ns;
+	event->end_ns = delta->end_ns;
+	event->tx_bytes = delta->tx_bytes;
+	event->rx_bytes = delta->rx_bytes;
+	event->tx_packets = delta->tx_packets;
+	event->rx_packets = delta->rx_packets;
+	event->retransmits = delta->retransmits;
+	event->connections = delta->connections;
+	event->failed = delta->failed;
+}
+
+static __always_inline void
+tcp_lose_delta(const struct tcp_delta *delta)
+{
+	struct flow_lost *here = lost_here();
+
+	if (!here)
+		return;
+	__sync_fetch_and_add(&here->events, 1);
+	__sync_fetch_and_add(&here->connections, delta->connections);
+	__sync_fetch_and_add(&here->failed, delta->failed);
+	__sync_fetch_and_add(&here->tx_bytes, delta->tx_bytes);
+	__sync_fetch_and_add(&here->rx_bytes, delta->rx_bytes);
+	__sync_fetch_and_add(&here->tx_packets, delta->tx_packets);
+	__sync_fetch_and_add(&here->rx_packets, delta->rx_packets);
 }
 
 /* Copy an IPv6 address; one that carries an IPv4 address becomes that.  Returns 4 or 6. */
@@ -159,6 +210,15 @@ copy_address(__u8 *to, const __u32 from[4])
 }
 
 static __always_inline void
+copy_ipv4(__u8 *to, __u32 from)
+{
+	__u32 *words = (__u32 *) to;
+
+	words[0] = from;
+	words[1] = words[2] = words[3] = 0;
+}
+
+static __always_inline void
 tcp_read_addresses(struct sock *sk, struct flow_event *event)
 {
 	__u32 local[4], peer[4];
@@ -166,8 +226,8 @@ tcp_read_addresses(struct sock *sk, struct flow_event *event)
 	if (sk->__sk_common.skc_family != AF_INET6)
 	{
 		event->family = 4;
-		*(__u32 *) event->local = sk->__sk_common.skc_rcv_saddr;
-		*(__u32 *) event->peer = sk->__sk_common.skc_daddr;
+		copy_ipv4(event->local, sk->__sk_common.skc_rcv_saddr);
+		copy_ipv4(event->peer, sk->__sk_common.skc_daddr);
 		return;
 	}
 	bpf_probe_read_kernel(local, sizeof(local), &sk->__sk_common.skc_v6_rcv_saddr);
@@ -176,17 +236,18 @@ tcp_read_addresses(struct sock *sk, struct flow_event *event)
 	event->family = copy_address(event->peer, peer);
 }
 
-/* All of an event but its delta. */
+/* All of an event but its delta.  Its memory may hold anything before. */
 static __always_inline void
-tcp_describe(struct tcp_sock *tcp, const struct flow_socket *state, struct flow_event *event)
+tcp_describe(struct tcp_sock *tcp, const struct flow_socket *state, __u8 kind,
+			 struct flow_event *event)
 {
 	struct sock *sk = (struct sock *) tcp;
 
 	event->version = FLOW_EVENT_VERSION;
 	event->size = sizeof(*event);
+	event->kind = kind;
 	event->protocol = IPPROTO_TCP;
 	event->role = state->role;
-	event->end_ns = bpf_ktime_get_boot_ns();
 	event->cookie = bpf_get_socket_cookie(sk);
 	event->process = state->process;
 	event->netns = sk->__sk_common.skc_net.net->ns.inum;
@@ -279,9 +340,9 @@ tcp_had_peer(const struct flow_socket *state, int oldstate)
 static __always_inline void
 tcp_closed(struct sock *sk, struct tcp_sock *tcp, int oldstate)
 {
-	struct flow_event delta = {.kind = FLOW_EVENT_CLOSE};
 	struct tcp_totals totals;
 	struct flow_event *event;
+	struct tcp_delta delta;
 	struct flow_socket *state = bpf_sk_storage_get(
 		&sockets, sk, NULL, oldstate == TCP_SYN_SENT ? BPF_SK_STORAGE_GET_F_CREATE : 0);
 
@@ -289,9 +350,8 @@ tcp_closed(struct sock *sk, struct tcp_sock *tcp, int oldstate)
 		return;
 	if (state->role == FLOW_EVENT_ROLE_UNKNOWN)
 		state->role = FLOW_EVENT_ROLE_CLIENT;
-	process_touch(&state->process);
 	event = event_reserve();
-	tcp_describe(tcp, state, &delta);
+	delta.end_ns = bpf_ktime_get_boot_ns();
 	tcp_read_totals(tcp, true, &totals);
 	bpf_spin_lock(&state->lock);
 	tcp_take_delta(state, &totals, &delta);
@@ -299,10 +359,13 @@ tcp_closed(struct sock *sk, struct tcp_sock *tcp, int oldstate)
 	bpf_spin_unlock(&state->lock);
 	if (!event)
 	{
-		lose_event(&delta);
+		tcp_lose_delta(&delta);
 		return;
 	}
-	*event = delta;
+	tcp_describe(tcp, state, FLOW_EVENT_CLOSE, event);
+	tcp_put_delta(&delta, event);
+	if (event->cookie % CLOSES_PER_TOUCH == 0)
+		process_touch(&state->process);
 	event_submit(event);
 }
 
@@ -323,19 +386,17 @@ tcp_has_news(const struct flow_socket *state, const struct tcp_totals *totals, _
 static __always_inline void
 tcp_snapshot(struct tcp_sock *tcp, struct flow_socket *state)
 {
-	struct flow_event delta = {.kind = FLOW_EVENT_SNAPSHOT};
+	struct tcp_delta delta = {.end_ns = bpf_ktime_get_boot_ns()};
 	struct tcp_totals totals;
 	struct flow_event *event;
 	bool closed;
 
 	tcp_read_totals(tcp, false, &totals);
-	if (!tcp_has_news(state, &totals, bpf_ktime_get_boot_ns()))
+	if (!tcp_has_news(state, &totals, delta.end_ns))
 		return;
-	process_touch(&state->process);
 	event = event_reserve();
 	if (!event)
 		return;
-	tcp_describe(tcp, state, &delta);
 	bpf_spin_lock(&state->lock);
 	closed = state->flags & FLOW_SOCKET_CLOSED;
 	if (!closed)
@@ -346,7 +407,9 @@ tcp_snapshot(struct tcp_sock *tcp, struct flow_socket *state)
 		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
 		return;
 	}
-	*event = delta;
+	tcp_describe(tcp, state, FLOW_EVENT_SNAPSHOT, event);
+	tcp_put_delta(&delta, event);
+	process_touch(&state->process);
 	event_submit(event);
 }
 

@@ -56,7 +56,7 @@ CREATE TABLE topo.identity_rule (
 	name      text NOT NULL CHECK (name !~ '[[:space:]]')
 );
 COMMENT ON TABLE topo.identity_rule IS
-'how the local side of a captured flow is named: of the rules of a target, the first by position that matches; with no rule for a target, the built-in ones of topo.default_identity_rules() serve';
+'how the local side of a captured flow is named: of the rules of a target, the first by position that matches; after these come the built-in ones of topo.default_identity_rules()';
 COMMENT ON COLUMN topo.identity_rule.attribute IS 'what is looked at: otel.<resource attribute>, container.id, pod.uid, unit, process, netns, host';
 COMMENT ON COLUMN topo.identity_rule.pattern IS 'POSIX extended regular expression';
 COMMENT ON COLUMN topo.identity_rule.name IS 'the name: \0 to \9 stand for what matched, {app} for the app';
@@ -77,13 +77,9 @@ CREATE FUNCTION topo.identity_rules() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT coalesce(string_agg(line, E'\n' ORDER BY builtin, position), '')
-	FROM (SELECT false AS builtin, position::bigint, concat_ws(' ', target, attribute, pattern, name) AS line
-		  FROM topo.identity_rule
-		  UNION ALL
-		  SELECT true, d.position, d.line
-		  FROM string_to_table(topo.default_identity_rules(), E'\n') WITH ORDINALITY d (line, position)
-		  WHERE split_part(d.line, ' ', 1) NOT IN (SELECT target FROM topo.identity_rule)) r
+	SELECT coalesce((SELECT string_agg(concat_ws(' ', target, attribute, pattern, name), E'\n' ORDER BY position) || E'\n'
+					 FROM topo.identity_rule), '')
+		   || topo.default_identity_rules()
 $$;
 COMMENT ON FUNCTION topo.identity_rules() IS 'the rules in force that name workloads, one a line';
 

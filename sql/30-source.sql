@@ -58,6 +58,22 @@ CREATE TRIGGER source_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON to
 	FOR EACH STATEMENT EXECUTE FUNCTION topo.source_changed();
 COMMENT ON TRIGGER source_changed ON topo.source IS 'workers follow the table at once';
 
+CREATE FUNCTION topo.identity_rules_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	-- a worker whose source's row is another one starts anew, and reads the rules
+	UPDATE topo.source SET enabled = enabled WHERE kind = 'ebpf';
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION topo.identity_rules_changed() IS 'has the workers that capture read the rules again';
+
+CREATE TRIGGER identity_rules_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON topo.identity_rule
+	FOR EACH STATEMENT EXECUTE FUNCTION topo.identity_rules_changed();
+COMMENT ON TRIGGER identity_rules_changed ON topo.identity_rule IS 'workers follow the rules at once';
+
 CREATE FUNCTION topo.check_source_options(kind text, options jsonb) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp

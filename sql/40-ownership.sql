@@ -3,7 +3,8 @@
 --
 -- Every record vouches that its local workload held its local address (a
 -- server: its port; a client: the whole address) from a little before it began
--- until a lease after it ended.  Claims of one node extend its range; claims of
+-- until a lease after it ended, in whole half minutes: so what is learned is the
+-- same in whatever order records come, and most of them teach nothing new.  Claims of one node extend its range; claims of
 -- several nodes for the same time make the address ambiguous for that time, and
 -- then nobody is believed.  What the inventory says outweighs what is learned.
 --
@@ -15,10 +16,8 @@
 CREATE TYPE topo.address_span AS (scope text, address inet, valid tstzrange);
 COMMENT ON TYPE topo.address_span IS 'an address in a time in which what is known of it has changed';
 
-CREATE TYPE topo.address_claim AS (
-	scope text, address inet, port integer, node bigint, first_seen timestamptz, last_seen timestamptz
-);
-COMMENT ON TYPE topo.address_claim IS 'a report that a node held an address (or one port of it) for a time';
+CREATE TYPE topo.address_claim AS (scope text, address inet, port integer, node bigint, held tstzmultirange);
+COMMENT ON TYPE topo.address_claim IS 'what reports say of a node that held an address (or one port of it)';
 
 CREATE TABLE topo.reporter (
 	scope   text NOT NULL,
@@ -31,9 +30,11 @@ SELECT pg_catalog.pg_extension_config_dump('topo.reporter', '');
 
 CREATE FUNCTION topo.claim_span(first_seen timestamptz, last_seen timestamptz) RETURNS tstzrange
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
-RETURN pg_catalog.tstzrange(first_seen - interval '2 seconds', last_seen + interval '60 seconds');
+RETURN pg_catalog.tstzrange(
+	date_bin('30 seconds', first_seen - interval '2 seconds', '2000-01-01 00:00+00'),
+	date_bin('30 seconds', last_seen, '2000-01-01 00:00+00') + interval '60 seconds');
 COMMENT ON FUNCTION topo.claim_span(timestamptz, timestamptz) IS
-'the time for which a report vouches: from a little before it, since the peer may have seen the connection first, until a few reports may have gone missing';
+'the time for which a report vouches, in whole half minutes: from 2 seconds before it, since the peer may have seen the connection first, until 30 to 60 seconds after it';
 
 CREATE FUNCTION topo.lock_address(scope text, address inet) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -101,7 +102,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
-	span tstzmultirange := tstzmultirange(topo.claim_span(claim.first_seen, claim.last_seen));
+	span tstzmultirange := claim.held;
 	inventoried tstzmultirange;
 	others tstzmultirange;
 BEGIN
@@ -116,7 +117,7 @@ BEGIN
 	PERFORM topo.contest(claim, span * others),
 			topo.hold(claim, span * others, true, source),
 			topo.hold(claim, span - others, false, source);
-	RETURN (claim.scope, claim.address, topo.claim_span(claim.first_seen, claim.last_seen))::topo.address_span;
+	RETURN (claim.scope, claim.address, range_merge(claim.held))::topo.address_span;
 END
 $$;
 COMMENT ON FUNCTION topo.claim(topo.address_claim, text) IS
@@ -132,8 +133,8 @@ AS $$
 		  WHERE NOT EXISTS (
 			SELECT FROM topo.address a
 			WHERE a.address = c.address AND a.scope = c.scope AND a.port IS NOT DISTINCT FROM c.port
-			  AND (a.node = c.node AND a.source <> 'inventory' OR a.source = 'inventory')
-			  AND a.valid @> tstzrange(c.first_seen, c.last_seen, '[]'))
+			  AND (a.node = c.node OR a.source = 'inventory')
+			  AND a.valid @> c.held)
 		  -- the order of the locks, so that two batches cannot wait for each other
 		  ORDER BY hashtext(concat_ws(' ', host(c.address), c.scope)) & 63, c.address, c.port, c.node) news
 $$;
@@ -145,12 +146,10 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	WITH news AS (
-		SELECT c.scope, c.address, topo.claim_span(min(c.first_seen), max(c.last_seen)) AS valid
-		FROM unnest(claims) c
-		WHERE NOT EXISTS (
-			SELECT FROM topo.reporter r
-			WHERE r.address = c.address AND r.scope = c.scope
-			  AND r.valid @> tstzrange(c.first_seen, c.last_seen, '[]'))
+		SELECT c.scope, c.address, unnest(range_agg(piece)) AS valid
+		FROM unnest(claims) c, unnest(c.held) piece
+		WHERE NOT EXISTS (SELECT FROM topo.reporter r
+						  WHERE r.address = c.address AND r.scope = c.scope AND r.valid @> piece)
 		GROUP BY c.scope, c.address
 	), touched AS (
 		DELETE FROM topo.reporter r USING news n

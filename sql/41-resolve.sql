@@ -8,10 +8,12 @@
 -- evidence come, and resolving twice changes nothing.
 --
 -- Rules.  The local side is known where it was captured.  The peer is looked
--- up at the time of the flow, by address and port, then by address alone; an
--- address with no owner, or with several, stays a node of its own.  Both ends
--- may report a connection: the client's word counts, the server's only where
--- the client's host reports nothing.
+-- up at the time of the flow, by address and port, then by address alone: as
+-- the inventory says, or as its owner's own calls have taught, if somebody
+-- answered there and nobody else is known to listen at that address.  An address
+-- with no owner, or with several, stays a node of its own.  Both ends may report
+-- a connection: the client's word counts, the server's only where the client's
+-- host reports nothing.
 --
 -- Cost: one read of a window's flow rows, and one index look-up for each
 -- distinct conversation in it.  One resolver at a time (an advisory lock).
@@ -44,7 +46,10 @@ BEGIN
 		WHERE f.bucket = ANY (buckets)
 		GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 	), counted AS (
-		SELECT c.*
+		SELECT c.*,
+			   -- somebody listened, and the address means one host, not every host's own
+			   (topo.failed(c.traffic) = 0 OR topo.connections(c.traffic) > 0)
+			   AND NOT c.peer_address <<= ANY (ARRAY['127.0.0.0/8', '::1/128']::inet[]) AS may_be_whole_address
 		FROM conversation c
 		WHERE c.role = 1
 		   OR NOT EXISTS (SELECT FROM topo.reporter r
@@ -68,9 +73,13 @@ BEGIN
 				SELECT a.node, a.port, a.source, a.ambiguous,
 					   a.valid @> tstzrange(c.first_seen, c.last_seen, '[]') AS whole
 				FROM topo.address a
-				WHERE a.address = c.peer_address AND a.scope = c.scope
-				  AND (a.port = c.peer_port OR a.port IS NULL)
-				  AND a.valid @> c.first_seen
+				WHERE a.address = c.peer_address AND a.scope = c.scope AND a.valid @> c.first_seen
+				  AND (a.port = c.peer_port
+					   OR a.port IS NULL AND (c.role = 2 OR a.source = 'inventory' OR c.may_be_whole_address
+											  AND NOT EXISTS (
+												SELECT FROM topo.address o
+												WHERE o.address = a.address AND o.scope = a.scope AND o.port IS NOT NULL
+												  AND o.node <> a.node AND o.valid @> c.first_seen)))
 				ORDER BY a.port IS NULL, a.source <> 'inventory', a.ambiguous DESC, a.id LIMIT 1) peer ON true
 	), unowned AS (
 		SELECT DISTINCT topo.address_label(u.scope, u.address) AS name

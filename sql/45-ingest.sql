@@ -89,10 +89,10 @@ AS $$
 DECLARE
 	claims topo.address_claim[];
 BEGIN
-	SELECT array_agg((x.scope, x.address, x.port, x.node, x.first_seen, x.last_seen)::topo.address_claim) INTO claims
+	SELECT array_agg((x.scope, x.address, x.port, x.node, x.held)::topo.address_claim) INTO claims
 	FROM (SELECT r.scope, r.local_address AS address,
 				 CASE r.role WHEN 2 THEN nullif(r.local_port, 0) END AS port,
-				 coalesce(c.id, a.id) AS node, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen
+				 coalesce(c.id, a.id) AS node, range_agg(topo.claim_span(r.first_seen, r.last_seen)) AS held
 		  FROM unnest(rows) r
 			   JOIN topo.node a ON a.type = 'app' AND a.name = r.app
 			   LEFT JOIN topo.node c ON c.type = 'cluster' AND c.name = r.cluster

@@ -15,7 +15,7 @@ BPF_CFLAGS     = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I$(CUR
 AGENT_SOURCES  = $(sort $(wildcard src/agent/*.c src/capture/*.c))
 AGENT_OBJECTS  = $(AGENT_SOURCES:src/%.c=build/agent/%.o)
 AGENT_CFLAGS   = -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -I$(CURDIR)/src -I$(CURDIR) \
-                 -DTOPOLOGY_VERSION=\"$(VERSION)\"
+                 -DTOPOLOGY_VERSION=\"$(EXTVERSION)\"
 AGENT_SBINDIR ?= /usr/local/sbin
 
 all: topology-agent

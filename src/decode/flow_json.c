@@ -149,16 +149,26 @@ place_of(flow_decoder *decoder, const flow_field *field)
 	return (char *) &decoder->record + field->offset;
 }
 
+/*
+ * The field of a name.  *guess is where to look first and becomes the place after
+ * it: a producer writes its fields in one order.
+ */
 static const flow_field *
-find_field(const flow_object *object, flow_text name)
+find_field(const flow_object *object, flow_text name, size_t *guess)
 {
-	for (size_t i = 0; i < object->count; i++)
-	{
-		const flow_field *field = &object->fields[i];
+	size_t at = *guess;
 
+	for (size_t tried = 0; tried < object->count; tried++)
+	{
+		const flow_field *field = &object->fields[at];
+
+		at = at + 1 < object->count ? at + 1 : 0;
 		if (field->name_length == name.length &&
 			memcmp(field->path + field->name_at, name.data, name.length) == 0)
+		{
+			*guess = at;
 			return field;
+		}
 	}
 	return NULL;
 }
@@ -304,6 +314,8 @@ read_value(flow_decoder *decoder, const flow_field *field, json_event event)
 static bool
 read_object(flow_decoder *decoder, const flow_object *object)
 {
+	size_t guess = 0;
+
 	for (;;)
 	{
 		json_event event = json_reader_next(decoder->reader);
@@ -311,7 +323,7 @@ read_object(flow_decoder *decoder, const flow_object *object)
 
 		if (event.kind != JSON_KIND_FIELD)
 			return event.kind == JSON_KIND_OBJECT_END;
-		field = find_field(object, event.text);
+		field = find_field(object, event.text, &guess);
 		event = json_reader_next(decoder->reader);
 		if (field == NULL ? !json_reader_skip(decoder->reader, event)
 						  : !read_value(decoder, field, event))

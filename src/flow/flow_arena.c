@@ -35,20 +35,6 @@ malloc_release(void *context, void *memory)
 
 const flow_allocator flow_allocator_malloc = {malloc_allocate, malloc_release, NULL};
 
-void *
-flow_arena_allocate(flow_arena *arena, size_t size)
-{
-	void *memory;
-
-	if (arena->bounded &&
-		(arena->bytes > arena->max_bytes || size > arena->max_bytes - arena->bytes))
-		return NULL;
-	memory = arena->allocator->allocate(arena->allocator->context, size);
-	if (memory != NULL)
-		arena->bytes += size;
-	return memory;
-}
-
 void
 flow_arena_release(flow_arena *arena, void *memory, size_t size)
 {
@@ -56,6 +42,44 @@ flow_arena_release(flow_arena *arena, void *memory, size_t size)
 		return;
 	arena->allocator->release(arena->allocator->context, memory);
 	arena->bytes -= size;
+}
+
+static void
+release_block(flow_arena *arena, flow_block *block)
+{
+	flow_arena_release(arena, block, sizeof(flow_block) + block->size);
+}
+
+static void
+release_free_block(flow_arena *arena)
+{
+	flow_block *block = arena->free;
+
+	arena->free = block->next;
+	release_block(arena, block);
+}
+
+static bool
+fits(const flow_arena *arena, size_t size)
+{
+	return !arena->bounded ||
+		   (arena->bytes <= arena->max_bytes && size <= arena->max_bytes - arena->bytes);
+}
+
+void *
+flow_arena_allocate(flow_arena *arena, size_t size)
+{
+	void *memory;
+
+	/* What the last batch used for blocks, this one may need for an index. */
+	while (!fits(arena, size) && arena->free != NULL)
+		release_free_block(arena);
+	if (!fits(arena, size))
+		return NULL;
+	memory = arena->allocator->allocate(arena->allocator->context, size);
+	if (memory != NULL)
+		arena->bytes += size;
+	return memory;
 }
 
 static flow_block *
@@ -107,12 +131,6 @@ flow_arena_copy(flow_arena *arena, const char *bytes, size_t length)
 	return copy;
 }
 
-static void
-release_block(flow_arena *arena, flow_block *block)
-{
-	flow_arena_release(arena, block, sizeof(flow_block) + block->size);
-}
-
 void
 flow_arena_reset(flow_arena *arena)
 {
@@ -135,11 +153,6 @@ flow_arena_reset(flow_arena *arena)
 void
 flow_arena_trim(flow_arena *arena)
 {
-	flow_block *block;
-
-	while ((block = arena->free) != NULL)
-	{
-		arena->free = block->next;
-		release_block(arena, block);
-	}
+	while (arena->free != NULL)
+		release_free_block(arena);
 }

@@ -152,22 +152,20 @@ registry_find_slot(Oid database, int32 source, bool make)
 void
 registry_settle_slot(source_slot *slot, bool failed)
 {
-	int64 delay_ms;
+	TimestampTz now = GetCurrentTimestamp();
+	int longest_ms = topology_restart_delay_max * 1000;
 
+	if (!failed || (slot->running_since != 0 &&
+					TimestampDifferenceExceeds(slot->running_since, now, longest_ms)))
+		slot->failures = 0;
+	slot->state = failed ? SLOT_BACKOFF : SLOT_STOPPED;
+	slot->next_start = 0;
+	if (failed)
+		slot->next_start =
+			TimestampTzPlusMilliseconds(now, Min(1000 << Min(slot->failures++, 16), longest_ms));
+	slot->running_since = 0;
 	slot->pid = 0;
 	slot->latch = NULL;
-	if (!failed)
-	{
-		slot->state = SLOT_STOPPED;
-		slot->failures = 0;
-		slot->next_start = 0;
-		return;
-	}
-	delay_ms = Min(INT64CONST(1000) << Min(slot->failures, 20),
-				   INT64CONST(1000) * topology_restart_delay_max);
-	slot->failures++;
-	slot->state = SLOT_BACKOFF;
-	slot->next_start = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay_ms);
 }
 
 void

@@ -40,7 +40,8 @@ typedef struct source_slot
 	slot_state state;
 	int failures; /* in a row */
 	TimestampTz next_start;
-	pid_t pid; /* 0: no process */
+	TimestampTz running_since; /* 0: it never came so far */
+	pid_t pid;                 /* 0: no process */
 	Latch *latch;
 	uint64 flush_requested;
 	uint64 flush_done;
@@ -85,8 +86,9 @@ extern void registry_wake_launcher(void);
 extern source_slot *registry_find_slot(Oid database, int32 source, bool make);
 
 /*
- * Note that a slot's worker has ended: when it failed, the slot waits before
- * the next start, twice as long for each failure in a row.  Needs the lock.
+ * Note that a slot's worker has ended.  When it failed, the slot waits before
+ * the next start, twice as long for each failure in a row; having run for longer
+ * than the longest wait breaks the row.  Needs the lock.
  */
 extern void registry_settle_slot(source_slot *slot, bool failed);
 

@@ -49,9 +49,7 @@ typedef struct source_worker
 	TransactionId version; /* of the source's row, when the slot was attached */
 	Oid database;
 	int32 source;
-	bool failed;
 	ebpf_ingest *ingest;
-	bool unresolved; /* there may be dirty windows */
 	TimestampTz next_snapshot;
 	TimestampTz next_upkeep;
 } source_worker;
@@ -91,7 +89,7 @@ detach_slot(int code, Datum argument)
 		ebpf_ingest_close(ingest);
 	}
 	registry_lock(LW_EXCLUSIVE);
-	registry_settle_slot(self.slot, code != 0 && !ShutdownRequestPending);
+	registry_settle_slot(self.slot, code != 0);
 	registry_unlock();
 	ConditionVariableBroadcast(&registry_get()->changed);
 	registry_wake_launcher();
@@ -132,14 +130,17 @@ is_wanted(void)
 	wanted =
 		self.slot->wanted && self.slot->version == self.version && shared->held != self.database;
 	registry_unlock();
-	return wanted && !ShutdownRequestPending;
+	return wanted;
 }
 
 static void
-note_error(const char *message)
+note_error(const ErrorData *error)
 {
 	registry_lock(LW_EXCLUSIVE);
-	strlcpy(self.slot->last_error, message, REGISTRY_ERROR);
+	if (error->detail)
+		snprintf(self.slot->last_error, REGISTRY_ERROR, "%s: %s", error->message, error->detail);
+	else
+		strlcpy(self.slot->last_error, error->message, REGISTRY_ERROR);
 	registry_unlock();
 }
 
@@ -148,6 +149,7 @@ note_running(void)
 {
 	registry_lock(LW_EXCLUSIVE);
 	self.slot->state = SLOT_RUNNING;
+	self.slot->running_since = GetCurrentTimestamp();
 	registry_unlock();
 	ConditionVariableBroadcast(&registry_get()->changed);
 }
@@ -199,7 +201,6 @@ write_batch(void)
 	more = ebpf_ingest_write(self.ingest);
 	commit_transaction();
 	ebpf_ingest_committed(self.ingest);
-	self.unresolved = true;
 	return more;
 }
 
@@ -217,14 +218,15 @@ take_news(void)
 		CHECK_FOR_INTERRUPTS();
 }
 
-/* What another session resolves meanwhile is left to it until the next turn. */
+/*
+ * Also what topo.ingest() and inventories have left dirty, which is nobody
+ * else's to do; what another session resolves just now is left to it.
+ */
 static void
 resolve_news(void)
 {
-	if (!self.unresolved)
-		return;
 	begin_transaction("resolving flows");
-	self.unresolved = !resolve_pending(false);
+	(void) resolve_pending(false);
 	commit_transaction();
 }
 
@@ -240,8 +242,6 @@ keep_up(void)
 	window_maintain();
 	resolve_forget();
 	commit_transaction();
-	/* what topo.ingest() and inventories have left dirty is nobody else's to do */
-	self.unresolved = true;
 }
 
 /* The flush() that this turn answers; a snapshot is part of the answer. */
@@ -319,8 +319,9 @@ run_source_safely(void)
 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
-		note_error(error->message);
+		note_error(error);
 		EmitErrorReport();
+		AbortOutOfAnyTransaction();
 		FlushErrorState();
 		ended_well = false;
 	}

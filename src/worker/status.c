@@ -93,6 +93,12 @@ topology_source_workers(PG_FUNCTION_ARGS)
 	PG_RETURN_NULL();
 }
 
+static bool
+can_answer(slot_state state)
+{
+	return state == SLOT_RUNNING || state == SLOT_STARTING;
+}
+
 /* Leave a request for a flush; 0 where no worker can answer one. */
 static uint64
 request_flush(int number)
@@ -101,7 +107,7 @@ request_flush(int number)
 	uint64 request = 0;
 
 	registry_lock(LW_EXCLUSIVE);
-	if (slot->database == MyDatabaseId && slot->wanted && slot->state != SLOT_BACKOFF)
+	if (slot->database == MyDatabaseId && slot->wanted && can_answer(slot->state))
 	{
 		request = ++slot->flush_requested;
 		if (slot->latch)
@@ -117,7 +123,7 @@ is_answered(int number, int32 source, uint64 request)
 	source_slot slot = copy_slot(number);
 
 	return slot.database != MyDatabaseId || slot.source != source || !slot.wanted ||
-		   slot.state == SLOT_BACKOFF || slot.flush_done >= request;
+		   !can_answer(slot.state) || slot.flush_done >= request;
 }
 
 static void

@@ -2,9 +2,8 @@
  * capture_dump.c
  *		Reads the pinned capture as the worker does, and prints what it gets.
  *
- * One JSON object a line: an event, and last of all the state of the capture
- * with "summary":true.  Without --commit the next reader gets the same events
- * again.
+ * One JSON object a line: an event with what its record says, and last of all the state of the
+ *capture with "summary":true.  Without --commit the next reader gets the same events again.
  *
  *		capture_dump [--dir DIR] [--snapshot] [--commit] [--resume POSITION]
  *					 [--limit N]
@@ -16,6 +15,7 @@
 #include <string.h>
 
 #include "capture/capture.h"
+#include "capture/capture_record.h"
 
 typedef struct dump_options
 {
@@ -34,14 +34,43 @@ stop(const capture_error *error)
 }
 
 static void
-print_event(const struct flow_event *event)
+print_text(const char *name, flow_text text)
+{
+	if (text.data != NULL)
+		printf("\"%s\":\"%.*s\",", name, (int) text.length, text.data);
+}
+
+/* The record's times are Unix time; names here hold nothing that JSON would escape. */
+static void
+print_record(capture_recorder *recorder, const struct flow_event *event)
+{
+	const process_identity *identity;
+	flow_record record;
+
+	if (!capture_recorder_record(recorder, event, &record))
+		return;
+	identity = capture_recorder_identity(recorder, event);
+	print_text("app", record.app);
+	print_text("cluster", record.cluster);
+	print_text("instance", record.instance);
+	print_text("host", record.host);
+	print_text("scope", record.scope);
+	printf("\"unix_end\":%lld,\"unit\":\"%s\",\"container\":\"%s\",\"netns_name\":\"%s\",",
+		   (long long) record.end_ns, identity->cgroup.unit, identity->cgroup.container_id,
+		   identity->netns_name);
+}
+
+static void
+print_event(capture_recorder *recorder, const struct flow_event *event)
 {
 	char local[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN];
 	int family = event->family == 4 ? AF_INET : AF_INET6;
 
 	inet_ntop(family, event->local, local, sizeof(local));
 	inet_ntop(family, event->peer, peer, sizeof(peer));
-	printf("{\"kind\":\"%s\",\"proto\":\"%s\",\"role\":%u,\"start\":%llu,\"end\":%llu,"
+	putchar('{');
+	print_record(recorder, event);
+	printf("\"kind\":\"%s\",\"proto\":\"%s\",\"role\":%u,\"start\":%llu,\"end\":%llu,"
 		   "\"cookie\":%llu,\"pid\":%u,\"netns\":%u,\"local\":\"%s\",\"local_port\":%u,"
 		   "\"peer\":\"%s\",\"peer_port\":%u,",
 		   event->kind == FLOW_EVENT_CLOSE ? "close" : "snapshot",
@@ -78,7 +107,7 @@ print_summary(capture *capture, unsigned long events, unsigned long unreadable, 
 }
 
 static void
-dump(capture *capture, const dump_options *options)
+dump(capture *capture, capture_recorder *recorder, const dump_options *options)
 {
 	unsigned long events = 0, unreadable = 0;
 	capture_error error;
@@ -95,7 +124,7 @@ dump(capture *capture, const dump_options *options)
 	{
 		events++;
 		if (result == CAPTURE_EVENT)
-			print_event(item.event);
+			print_event(recorder, item.event);
 		else
 			unreadable++;
 	}
@@ -112,6 +141,8 @@ main(int argc, char **argv)
 		{"limit", required_argument, NULL, 'l'}, {"snapshot", no_argument, NULL, 's'},
 		{"commit", no_argument, NULL, 'c'},      {NULL, 0, NULL, 0}};
 	dump_options options = {.limit = -1UL};
+	capture_recorder_options recorder_options = {0};
+	capture_recorder *recorder;
 	capture_error error;
 	capture *capture;
 	int option;
@@ -129,7 +160,11 @@ main(int argc, char **argv)
 	capture = capture_open(options.dir, &error);
 	if (capture == NULL)
 		stop(&error);
-	dump(capture, &options);
+	recorder = capture_recorder_create(capture_process_map(capture), &recorder_options, &error);
+	if (recorder == NULL)
+		stop(&error);
+	dump(capture, recorder, &options);
+	capture_recorder_free(recorder);
 	capture_close(capture);
 	return 0;
 }

@@ -1,0 +1,142 @@
+/*
+ * path.c
+ *		topo.shortest_path(): a way from one node to another in the fewest steps.
+ *
+ * A search from a that ends with the depth at which b is reached; the path is
+ * then read back from b over the parents.  So of several shortest paths it is
+ * the one that, seen from b, goes over the nodes with the least ids.  The graphs
+ * of a step are those of that one edge, and are looked up once more, since a
+ * traversal merges the graphs of all edges to a node.
+ */
+#include "postgres.h"
+
+#include "traverse/node_names.h"
+#include "traverse/request.h"
+#include "traverse/srf.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(topo_shortest_path);
+
+/* One step's edge, and the graphs that know it. */
+typedef struct step_edge
+{
+	int64 target;
+	uint64 graphs;
+} step_edge;
+
+static bool
+is_reached(void *context, const traversal *result)
+{
+	return traverse_find(result, *(const int64 *) context) != NULL;
+}
+
+static void
+take_step(void *context, int64 near, int64 far, uint64 graphs)
+{
+	step_edge *step = context;
+
+	if (far == step->target)
+		step->graphs |= graphs;
+}
+
+/* The nodes from the start to target, target->depth + 1 of them. */
+static traverse_node **
+read_back(const traversal *result, traverse_node *target)
+{
+	traverse_node **path = palloc((target->depth + 1) * sizeof(traverse_node *));
+	traverse_node *node = target;
+
+	for (int depth = target->depth; depth > 0; depth--)
+	{
+		path[depth] = node;
+		node = traverse_find(result, node->parent);
+	}
+	path[0] = node;
+	return path;
+}
+
+static void
+put_step(ReturnSetInfo *output, graph_names *graphs, const traverse_node *node, uint64 known_by)
+{
+	const node_name *name = node->named;
+	Datum values[4];
+	bool nulls[4] = {0};
+
+	nulls[1] = nulls[2] = name == NULL;
+	values[0] = Int32GetDatum(node->depth);
+	values[1] = name != NULL ? PointerGetDatum(name->label) : (Datum) 0;
+	values[2] = name != NULL ? PointerGetDatum(name->type) : (Datum) 0;
+	values[3] = graph_names_array(graphs, known_by);
+	tuplestore_putvalues(output->setResult, output->setDesc, values, nulls);
+}
+
+static void
+put_path(ReturnSetInfo *output, const traversal *result, edge_source *source,
+		 const edge_scope *scope, traverse_node *target)
+{
+	traverse_node **path = read_back(result, target);
+	graph_names graphs = {.scope = scope};
+
+	node_names_find_some(result, path, target->depth + 1);
+	for (int step = 0; step <= target->depth; step++)
+	{
+		step_edge edge = {.target = path[step]->id};
+
+		CHECK_FOR_INTERRUPTS();
+		if (step > 0)
+			source->expand(source, &path[step - 1]->id, 1, take_step, &edge);
+		put_step(output, &graphs, path[step], edge.graphs);
+	}
+}
+
+static int64
+read_path_arguments(traverse_request *request, FunctionCallInfo fcinfo)
+{
+	int64 target;
+
+	request_init(request);
+	request->start = palloc(sizeof(int64));
+	request->start[0] = request_node(request, fcinfo, 0, "a");
+	request->start_count = 1;
+	target = request_node(request, fcinfo, 1, "b");
+	request_graphs(request, fcinfo, 2);
+	request_during(request, fcinfo, 3);
+	request->max_depth = request_count(fcinfo, 4, "max_depth");
+	request_direction(request, fcinfo, 5);
+	request_level(request, fcinfo, 6);
+	request_edge_types(request, fcinfo, 7);
+	return target;
+}
+
+Datum
+topo_shortest_path(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *output = (ReturnSetInfo *) fcinfo->resultinfo;
+	traverse_request request;
+	traverse_goal goal = {0};
+	edge_source *source;
+	traversal *result;
+	traverse_node *target;
+	int64 b;
+
+	srf_materialize(fcinfo);
+	SPI_connect();
+	b = read_path_arguments(&request, fcinfo);
+	goal.start = request.start;
+	goal.start_count = request.start_count;
+	goal.max_depth = request.max_depth;
+	goal.enough = is_reached;
+	goal.enough_context = &b;
+
+	source = edge_source_open(&request.scope);
+	result = traverse_run(source, &goal);
+	target = traverse_find(result, b);
+	if (target != NULL)
+		put_path(output, result, source, &request.scope, target);
+	SPI_finish();
+	return (Datum) 0;
+}

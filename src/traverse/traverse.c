@@ -1,0 +1,169 @@
+/*
+ * traverse.c
+ *		Breadth-first search over an edge source.
+ *
+ * One hash table by node id holds what was reached.  A depth is finished before
+ * the next begins, and parent and graphs of a node are merged over all edges
+ * from the depth before with operations that know no order (minimum, union):
+ * the result does not depend on the order in which a source yields edges.
+ *
+ * A node that the filter rejects stays in the table, so that it is looked at
+ * once only.
+ */
+#include "postgres.h"
+
+#include "traverse/traverse.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+/* Multiplicative hashing (Knuth, TAOCP 6.4): ids are dense and need spreading only. */
+static inline uint32
+hash_id(int64 id)
+{
+	return (uint32) (((uint64) id * UINT64CONST(0x9E3779B97F4A7C15)) >> 32);
+}
+
+#define SH_PREFIX               traverse_nodes
+#define SH_ELEMENT_TYPE         traverse_node
+#define SH_KEY_TYPE             int64
+#define SH_KEY                  id
+#define SH_HASH_KEY(table, key) hash_id(key)
+#define SH_EQUAL(table, a, b)   ((a) == (b))
+#define SH_SCOPE                static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+static void
+id_vector_create(id_vector *vector)
+{
+	vector->count = 0;
+	vector->capacity = 64;
+	vector->ids = palloc(vector->capacity * sizeof(int64));
+}
+
+static inline void
+id_vector_push(id_vector *vector, int64 id)
+{
+	if (vector->count == vector->capacity)
+	{
+		vector->capacity *= 2;
+		vector->ids = repalloc_huge(vector->ids, vector->capacity * sizeof(int64));
+	}
+	vector->ids[vector->count++] = id;
+}
+
+/* Reach a node at the depth that is being searched; NULL if it was reached before. */
+static inline traverse_node *
+reach(traversal *result, int64 id, int64 parent)
+{
+	bool found;
+	traverse_node *node = traverse_nodes_insert(result->nodes, id, &found);
+
+	if (!found)
+	{
+		node->parent = parent;
+		node->graphs = 0;
+		node->named = NULL;
+		node->depth = result->depth;
+		id_vector_push(&result->next, id);
+	}
+	return node->depth == result->depth ? node : NULL;
+}
+
+static void
+take_edge(void *context, int64 near, int64 far, uint64 graphs)
+{
+	traverse_node *node = reach(context, far, near);
+
+	if (node != NULL)
+	{
+		node->parent = Min(node->parent, near);
+		node->graphs |= graphs;
+	}
+}
+
+/* Leave in next only the nodes that the filter lets through. */
+static void
+filter_next(traversal *result, node_filter *filter)
+{
+	id_vector *next = &result->next;
+
+	for (size_t i = 0; i < next->count; i++)
+		traverse_find(result, next->ids[i])->depth = TRAVERSE_REJECTED;
+	next->count = node_filter_apply(filter, next->ids, next->count);
+	for (size_t i = 0; i < next->count; i++)
+		traverse_find(result, next->ids[i])->depth = result->depth;
+}
+
+/* What was found becomes the frontier. */
+static void
+finish_depth(traversal *result)
+{
+	id_vector found = result->next;
+
+	result->next = result->frontier;
+	result->next.count = 0;
+	result->frontier = found;
+	result->reached += found.count;
+}
+
+static void
+search_depth(traversal *result, edge_source *source, node_filter *filter)
+{
+	CHECK_FOR_INTERRUPTS();
+	result->depth++;
+	source->expand(source, result->frontier.ids, result->frontier.count, take_edge, result);
+	if (filter != NULL && result->next.count > 0)
+		filter_next(result, filter);
+	finish_depth(result);
+}
+
+static bool
+is_finished(const traversal *result, const traverse_goal *goal)
+{
+	return result->frontier.count == 0 || result->depth == goal->max_depth ||
+		   (goal->enough != NULL && goal->enough(goal->enough_context, result));
+}
+
+traversal *
+traverse_run(edge_source *source, const traverse_goal *goal)
+{
+	traversal *result = palloc0(sizeof(traversal));
+
+	result->nodes = traverse_nodes_create(CurrentMemoryContext, 64, NULL);
+	id_vector_create(&result->frontier);
+	id_vector_create(&result->next);
+
+	for (size_t i = 0; i < goal->start_count; i++)
+		reach(result, goal->start[i], 0);
+	finish_depth(result);
+	result->started = result->reached;
+
+	while (!is_finished(result, goal))
+		search_depth(result, source, goal->filter);
+	return result;
+}
+
+traverse_node *
+traverse_find(const traversal *result, int64 id)
+{
+	return traverse_nodes_lookup(result->nodes, id);
+}
+
+void
+traverse_each(const traversal *result, int32 least_depth,
+			  void (*visit)(void *context, traverse_node *node), void *context)
+{
+	traverse_nodes_iterator iterator;
+	traverse_node *node;
+
+	traverse_nodes_start_iterate(result->nodes, &iterator);
+	while ((node = traverse_nodes_iterate(result->nodes, &iterator)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (node->depth >= least_depth)
+			visit(context, node);
+	}
+}

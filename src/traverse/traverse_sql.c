@@ -1,0 +1,241 @@
+/*
+ * traverse_sql.c
+ *		topo.traverse() and topo.reachable_count().
+ *
+ * A call connects to SPI, reads its arguments into a request, searches, and for
+ * traverse() names and orders what was found.  All memory of a call is SPI's
+ * own, and goes with SPI_finish(); rows go to a tuplestore of the executor's.
+ *
+ * A page: nodes are ordered by depth and label, so a page is a run of them.  The
+ * search stops at the depth that fills the page, and only nodes from the depth
+ * of "after" on (and of the one before, their parents) are named.
+ */
+#include "postgres.h"
+
+#include "traverse/node_names.h"
+#include "traverse/request.h"
+#include "traverse/srf.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(topo_traverse);
+PG_FUNCTION_INFO_V1(topo_reachable_count);
+
+/* Which of the ordered nodes are wanted. */
+typedef struct page
+{
+	int32 max_nodes; /* or -1 */
+	bool has_after;
+	int64 after;
+	size_t reached_by_after; /* nodes at the depth of "after" or before; 0: not yet found */
+} page;
+
+/* What was found, in order. */
+typedef struct row_list
+{
+	traverse_node **nodes;
+	size_t count;
+} row_list;
+
+static bool
+page_is_full(void *context, const traversal *result)
+{
+	page *wanted = context;
+
+	if (wanted->max_nodes < 0)
+		return false;
+	if (wanted->has_after && wanted->reached_by_after == 0)
+	{
+		if (traverse_find(result, wanted->after) != NULL)
+			wanted->reached_by_after = result->reached;
+		return false;
+	}
+	return result->reached - wanted->reached_by_after >= (size_t) wanted->max_nodes;
+}
+
+static const text *
+label_of(const traverse_node *node)
+{
+	return ((const node_name *) node->named)->label;
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const traverse_node *left = *(traverse_node *const *) a;
+	const traverse_node *right = *(traverse_node *const *) b;
+
+	if (left->depth != right->depth)
+		return left->depth < right->depth ? -1 : 1;
+	return node_label_compare(label_of(left), label_of(right));
+}
+
+static void
+add_row(void *context, traverse_node *node)
+{
+	row_list *rows = context;
+
+	if (node->named != NULL)
+		rows->nodes[rows->count++] = node;
+}
+
+/* The depth that the page begins at; raises where "after" was not reached. */
+static int32
+first_depth(const traversal *result, const page *wanted, const char *label)
+{
+	const traverse_node *after;
+
+	if (!wanted->has_after)
+		return 0;
+	after = traverse_find(result, wanted->after);
+	if (after == NULL || after->depth == TRAVERSE_REJECTED)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("node \"%s\" is not in the result that is paged", label),
+						errhint("Give the last node of the page before, with the other arguments "
+								"unchanged; if the map has changed, begin again without after.")));
+	return after->depth;
+}
+
+static row_list
+ordered_rows(const traversal *result, int32 least_depth)
+{
+	row_list rows = {.nodes = MemoryContextAllocHuge(CurrentMemoryContext,
+													 result->reached * sizeof(traverse_node *))};
+
+	node_names_find(result, Max(least_depth - 1, 0));
+	traverse_each(result, least_depth, add_row, &rows);
+	qsort(rows.nodes, rows.count, sizeof(traverse_node *), compare_rows);
+	return rows;
+}
+
+static void
+put_node(ReturnSetInfo *output, const traversal *result, graph_names *graphs,
+		 const traverse_node *node)
+{
+	const node_name *name = node->named;
+	const traverse_node *parent = node->depth > 0 ? traverse_find(result, node->parent) : NULL;
+	Datum values[5];
+	bool nulls[5] = {0};
+
+	nulls[3] = parent == NULL || parent->named == NULL;
+	values[0] = PointerGetDatum(name->label);
+	values[1] = PointerGetDatum(name->type);
+	values[2] = Int32GetDatum(node->depth);
+	values[3] = nulls[3] ? (Datum) 0 : PointerGetDatum(label_of(parent));
+	values[4] = graph_names_array(graphs, node->graphs);
+	tuplestore_putvalues(output->setResult, output->setDesc, values, nulls);
+}
+
+static void
+put_page(ReturnSetInfo *output, const traversal *result, const edge_scope *scope,
+		 const page *wanted, row_list rows)
+{
+	graph_names graphs = {.scope = scope};
+	size_t begin = 0;
+	size_t end = rows.count;
+
+	if (wanted->has_after)
+	{
+		while (begin < end && rows.nodes[begin]->id != wanted->after)
+			begin++;
+		begin = Min(begin + 1, end);
+	}
+	if (wanted->max_nodes >= 0)
+		end = Min(end, begin + wanted->max_nodes);
+	for (size_t i = begin; i < end; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		put_node(output, result, &graphs, rows.nodes[i]);
+	}
+}
+
+static void
+read_traverse_arguments(traverse_request *request, FunctionCallInfo fcinfo)
+{
+	request_init(request);
+	request_start(request, fcinfo, 0);
+	request_direction(request, fcinfo, 1);
+	request->max_depth = request_count(fcinfo, 2, "max_depth");
+	request_graphs(request, fcinfo, 3);
+	request_during(request, fcinfo, 4);
+	request_edge_types(request, fcinfo, 5);
+	request_filter(request, fcinfo, 6);
+	request->scope.limit = request_count(fcinfo, 7, "edge_limit");
+	request_edge_order(request, fcinfo, 8);
+	request_level(request, fcinfo, 11);
+}
+
+static page
+read_page_arguments(FunctionCallInfo fcinfo, char **after)
+{
+	page wanted = {.max_nodes = request_count(fcinfo, 9, "max_nodes")};
+
+	wanted.has_after = !PG_ARGISNULL(10);
+	if (wanted.has_after)
+	{
+		*after = text_to_cstring(PG_GETARG_TEXT_PP(10));
+		wanted.after = *node_ids(after, 1, NULL);
+	}
+	return wanted;
+}
+
+static traversal *
+run_request(const traverse_request *request, page *wanted)
+{
+	traverse_goal goal = {
+		.start = request->start,
+		.start_count = request->start_count,
+		.max_depth = request->max_depth,
+		.filter = request->filter,
+		.enough = wanted != NULL ? page_is_full : NULL,
+		.enough_context = wanted,
+	};
+
+	return traverse_run(edge_source_open(&request->scope), &goal);
+}
+
+Datum
+topo_traverse(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *output = (ReturnSetInfo *) fcinfo->resultinfo;
+	traverse_request request;
+	page wanted;
+	char *after = NULL;
+	traversal *result;
+
+	srf_materialize(fcinfo);
+	SPI_connect();
+	read_traverse_arguments(&request, fcinfo);
+	wanted = read_page_arguments(fcinfo, &after);
+	result = run_request(&request, &wanted);
+	put_page(output, result, &request.scope, &wanted,
+			 ordered_rows(result, first_depth(result, &wanted, after)));
+	SPI_finish();
+	return (Datum) 0;
+}
+
+Datum
+topo_reachable_count(PG_FUNCTION_ARGS)
+{
+	traverse_request request;
+	traversal *result;
+	int64 count;
+
+	SPI_connect();
+	request_init(&request);
+	request_start(&request, fcinfo, 0);
+	request_direction(&request, fcinfo, 1);
+	request.max_depth = request_count(fcinfo, 2, "max_depth");
+	request_graphs(&request, fcinfo, 3);
+	request_during(&request, fcinfo, 4);
+	request_edge_types(&request, fcinfo, 5);
+	request_filter(&request, fcinfo, 6);
+	request_level(&request, fcinfo, 7);
+	result = run_request(&request, NULL);
+	count = (int64) (result->reached - result->started);
+	SPI_finish();
+	PG_RETURN_INT64(count);
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+#
+# run.sh: the figures.  "make bench" calls it, with the extension installed in
+# the PostgreSQL of PG_CONFIG and topology-agent built.
+#
+#	capture		what a connection costs in the kernel, by its own BPF statistics
+#	loss		what a bounded storm of connections loses, beside the map's count
+#	traverse	against WITH RECURSIVE, on a map of 8,000 nodes and 161,000 edges
+#
+# The first two need root and a kernel with BTF; without, they say so.
+
+set -euo pipefail
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+TOP=$(cd "$HERE/../.." && pwd)
+PG_CONFIG=${PG_CONFIG:-pg_config}
+AGENT=${TOPOLOGY_AGENT:-$TOP/topology-agent}
+STORM_CONNECTIONS=${STORM_CONNECTIONS:-200000}
+BINDIR=$("$PG_CONFIG" --bindir)
+
+# shellcheck source=test/lib/fleet.sh
+. "$TOP/test/lib/fleet.sh"
+
+sql() { "$BINDIR/psql" -qAtX -v ON_ERROR_STOP=1 -h "$FLEET_DIR/bench" -U postgres -d postgres "$@"; }
+
+say() { printf '\n== %s\n' "$*"; }
+
+start_server() {
+	fleet_postgres bench - "$BINDIR" "shared_preload_libraries = 'topology'" "jit = off" \
+		"shared_buffers = '512MB'" "max_wal_size = '4GB'"
+	sql -c "CREATE EXTENSION topology" -c "SELECT topo.create_service_map()" >/dev/null
+}
+
+why_not_capture() {
+	[ "$EUID" -eq 0 ] || { echo "this needs root"; return; }
+	[ -r /sys/kernel/btf/vmlinux ] || echo "this kernel has no BTF"
+}
+
+source_runs() { [ "$(sql -c "SELECT state FROM topo.source_status")" = running ]; }
+
+start_capture() {
+	local pins=/sys/fs/bpf/topology-bench-$$
+
+	# shellcheck disable=SC2016 # expanded by that shell
+	fleet_undo sh -c 'if [ -d "$1" ]; then "$0" unpin --dir "$1"; fi >/dev/null' "$AGENT" "$pins"
+	"$AGENT" pin --dir "$pins" --group "$(id -gn "$FLEET_POSTGRES_USER")" >"$FLEET_DIR/log/pin"
+	PINS=$pins
+	sql -c "SELECT topo.add_source('bench', 'ebpf', 'flow', '{\"pin_dir\": \"$pins\"}')" >/dev/null
+	fleet_wait 30 "the source runs" source_runs
+}
+
+# Nanoseconds that the capture's hooks have run, all in all, and how often.
+hook_statistics() {
+	local link
+	for link in tcp_state udp_egress udp_ingress; do
+		[ -e "$PINS/$link" ] || continue
+		bpftool -j prog show id "$(bpftool -j link show pinned "$PINS/$link" | sed 's/.*"prog_id":\([0-9]*\).*/\1/')"
+	done | sed 's/.*"run_time_ns":\([0-9]*\),"run_cnt":\([0-9]*\).*/\1 \2/' |
+		awk '{ ns += $1; runs += $2 } END { print ns + 0, runs + 0 }'
+}
+
+enable_statistics() {
+	local before
+	before=$(sysctl -n kernel.bpf_stats_enabled)
+	fleet_undo sysctl -q "kernel.bpf_stats_enabled=$before"
+	sysctl -q kernel.bpf_stats_enabled=1
+}
+
+counted() { sql -c "SELECT coalesce(sum(connections), 0) FROM topo.edges() WHERE source = 'storm'"; }
+dropped() { sql -c "SELECT coalesce(sum(dropped), 0) FROM topo.source_status"; }
+
+bench_capture() {
+	local connections seconds before after rate
+
+	"${CC:-cc}" -O2 -o "$FLEET_DIR/storm" "$HERE/storm.c"
+	fleet_network storm
+	fleet_host storm storm 10.78.0.2/24
+	enable_statistics
+	before=$(hook_statistics)
+	read -r connections seconds < <(fleet_in storm "$FLEET_DIR/storm" "$STORM_CONNECTIONS")
+	after=$(hook_statistics)
+	sysctl -q kernel.bpf_stats_enabled=0
+	sql -c "SELECT topo.flush()" >/dev/null
+	rate=$(awk -v n="$connections" -v s="$seconds" 'BEGIN { printf "%.0f", n / s }')
+	say "capture: $connections connections on loopback, both ends on the host, $rate a second"
+	awk -v b="$before" -v a="$after" -v n="$connections" 'BEGIN {
+		split(b, x, " "); split(a, y, " ")
+		printf "in the kernel, all hooks: %.2f us a connection, %.1f calls of %.0f ns (bar: 2 us)\n",
+			(y[1] - x[1]) / n / 1000, (y[2] - x[2]) / n, (y[1] - x[1]) / (y[2] - x[2]) }'
+	say "loss: the same storm, in the map"
+	awk -v n="$connections" -v c="$(counted)" -v d="$(dropped)" 'BEGIN {
+		printf "made %d, in the map %d, last reports that found the ring full %d: %.3f %% lost\n",
+			n, c, d, 100 * (n - c) / n }'
+}
+
+
+
+fleet_init bench topo-bench$$-
+start_server
+
+reason=$(why_not_capture)
+if [ -z "$reason" ]; then
+	start_capture
+	bench_capture
+	sql -c "SELECT topo.drop_source('bench')" >/dev/null
+else
+	say "capture and loss: not measured, since $reason"
+fi
+
+say "traverse: milliseconds, medians"
+PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/traverse.sh"

@@ -1,0 +1,80 @@
+/*
+ * storm.c
+ *		storm CONNECTIONS: open and close that many TCP connections on loopback, one
+ *		after the other, as fast as one thread can; print how many there were and
+ *		the seconds they took.
+ *
+ * Both ends are in this process, so that the machine has nothing else to do than
+ * connections.  Each closes by reset, which leaves no socket in TIME_WAIT and so
+ * never runs out of ports.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static void
+fail(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static int
+open_listener(struct sockaddr_in *address)
+{
+	socklen_t length = sizeof(*address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address->sin_family = AF_INET;
+	address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	address->sin_port = 0;
+	if (listener < 0 || bind(listener, (struct sockaddr *) address, length) != 0 ||
+		listen(listener, 64) != 0 ||
+		getsockname(listener, (struct sockaddr *) address, &length) != 0)
+		fail("listener");
+	return listener;
+}
+
+static void
+connect_once(int listener, const struct sockaddr_in *address)
+{
+	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int server;
+
+	if (client < 0 || connect(client, (const struct sockaddr *) address, sizeof(*address)) != 0)
+		fail("connect");
+	server = accept(listener, NULL, NULL);
+	if (server < 0 || setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) != 0)
+		fail("accept");
+	close(client);
+	close(server);
+}
+
+int
+main(int argc, char **argv)
+{
+	long connections = argc == 2 ? atol(argv[1]) : 0;
+	struct sockaddr_in address = {0};
+	struct timespec start;
+	struct timespec end;
+	int listener;
+
+	if (connections <= 0)
+	{
+		fprintf(stderr, "usage: storm CONNECTIONS\n");
+		return 2;
+	}
+	listener = open_listener(&address);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (long i = 0; i < connections; i++)
+		connect_once(listener, &address);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	printf("%ld %.3f\n", connections,
+		   (double) (end.tv_sec - start.tv_sec) + (double) (end.tv_nsec - start.tv_nsec) / 1e9);
+	return 0;
+}
