@@ -35,24 +35,48 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/*
+ * connect() and listen(), in their caller's context.  A program of its own,
+ * since a tracepoint's program is skipped when it interrupts itself on a CPU:
+ * this one takes long, with interrupts on, and what they bring is the other's.
+ */
 SEC("tp_btf/inet_sock_set_state")
 int
-BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate)
+BPF_PROG(tcp_process, struct sock *sk, int oldstate, int newstate)
 {
 	struct tcp_sock *tcp;
 
-	if (!tcp_state_matters(newstate))
+	if (newstate != TCP_SYN_SENT && newstate != TCP_LISTEN)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp)
 		return 0;
 	if (newstate == TCP_SYN_SENT)
 		tcp_connecting(sk, tcp);
-	else if (newstate == TCP_LISTEN)
+	else
 		tcp_listening(sk);
-	else if (newstate == TCP_ESTABLISHED)
+	return 0;
+}
+
+/*
+ * What packets cause, mostly in softirq, which does not interrupt itself.  The
+ * kernel counts the changes skipped while a close() was interrupted here; the
+ * reader reports that count as lost.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int
+BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate)
+{
+	struct tcp_sock *tcp;
+
+	if (newstate != TCP_ESTABLISHED && newstate != TCP_CLOSE)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp)
+		return 0;
+	if (newstate == TCP_ESTABLISHED)
 		tcp_established(sk, oldstate);
-	else if (newstate == TCP_CLOSE)
+	else
 		tcp_closed(sk, tcp, oldstate);
 	return 0;
 }
@@ -64,15 +88,19 @@ snapshot_tcp(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct sock *sk = ctx->sk;
 	struct flow_socket *state;
 	struct tcp_sock *tcp;
+	int seen;
 
 	if (!sk || !ctx->value)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!tcp || sk->__sk_common.skc_state == TCP_CLOSE)
+	if (!tcp)
+		return 0;
+	seen = sk->__sk_common.skc_state;
+	if (!tcp_is_synchronized(seen))
 		return 0;
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (state && (state->flags & FLOW_SOCKET_ESTABLISHED) && !(state->flags & FLOW_SOCKET_CLOSED))
-		tcp_snapshot(tcp, state);
+	if (state && state->role != FLOW_EVENT_ROLE_UNKNOWN && !(state->flags & FLOW_SOCKET_CLOSED))
+		tcp_snapshot(tcp, state, seen);
 	return 0;
 }
 

@@ -172,7 +172,7 @@ struct flow_lost
 	__u64 rx_bytes;
 	__u64 tx_packets;
 	__u64 rx_packets;
-	__u64 untracked;   /* sockets that could get no storage: counted nowhere else */
+	__u64 untracked;   /* sockets without storage; the reader adds state changes skipped */
 	__u64 udp_packets; /* the table of UDP conversations was full; in the sums above too */
 };
 

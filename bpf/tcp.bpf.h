@@ -11,11 +11,12 @@
 #ifndef TOPOLOGY_TCP_BPF_H
 #define TOPOLOGY_TCP_BPF_H
 
-#define TCP_ESTABLISHED 1
-#define TCP_SYN_SENT    2
-#define TCP_SYN_RECV    3
-#define TCP_CLOSE       7
-#define TCP_LISTEN      10
+#define TCP_ESTABLISHED  1
+#define TCP_SYN_SENT     2
+#define TCP_SYN_RECV     3
+#define TCP_CLOSE        7
+#define TCP_LISTEN       10
+#define TCP_NEW_SYN_RECV 12
 
 /* A process that opens and closes much need not be looked up each time. */
 #define CLOSES_PER_TOUCH 16
@@ -37,14 +38,6 @@ struct
 	__type(key, int);
 	__type(value, struct flow_socket);
 } sockets SEC(".maps");
-
-/* Half of all transitions say nothing new. */
-static __always_inline bool
-tcp_state_matters(int state)
-{
-	return state == TCP_SYN_SENT || state == TCP_ESTABLISHED || state == TCP_CLOSE ||
-		   state == TCP_LISTEN;
-}
 
 /* A socket's counters as they stand. */
 struct tcp_totals
@@ -327,14 +320,39 @@ tcp_established(struct sock *sk, int oldstate)
 	bpf_spin_unlock(&state->lock);
 }
 
+/* A state that only a connection that was established reaches. */
+static __always_inline bool
+tcp_is_synchronized(int state)
+{
+	return state != TCP_SYN_SENT && state != TCP_SYN_RECV && state != TCP_CLOSE &&
+		   state != TCP_LISTEN && state != TCP_NEW_SYN_RECV;
+}
+
+/*
+ * The hook can miss a change to ESTABLISHED (see flow_capture.bpf.c); later
+ * states tell of it.  Without a role the bootstrap scan is about to decide.
+ * Lock held.
+ */
+static __always_inline void
+tcp_heal(struct flow_socket *state, int seen, __u64 now)
+{
+	if (state->role != FLOW_EVENT_ROLE_UNKNOWN && tcp_is_synchronized(seen))
+		state->flags |= FLOW_SOCKET_ESTABLISHED;
+	if (state->since == 0)
+		state->since = now;
+}
+
 /* Whether the end of this socket is worth an event: a connection or a failed attempt. */
 static __always_inline bool
 tcp_had_peer(const struct flow_socket *state, int oldstate)
 {
-	if (state->flags & FLOW_SOCKET_CLOSED)
+	if ((state->flags & FLOW_SOCKET_CLOSED) || oldstate == TCP_LISTEN)
 		return false;
-	return (state->flags & FLOW_SOCKET_ESTABLISHED) || oldstate == TCP_SYN_SENT ||
-		   (oldstate == TCP_SYN_RECV && state->role == FLOW_EVENT_ROLE_CLIENT);
+	if ((state->flags & FLOW_SOCKET_ESTABLISHED) || oldstate == TCP_SYN_SENT)
+		return true;
+	if (oldstate == TCP_SYN_RECV)
+		return state->role == FLOW_EVENT_ROLE_CLIENT;
+	return state->role != FLOW_EVENT_ROLE_UNKNOWN && tcp_is_synchronized(oldstate);
 }
 
 static __always_inline void
@@ -354,6 +372,7 @@ tcp_closed(struct sock *sk, struct tcp_sock *tcp, int oldstate)
 	delta.end_ns = bpf_ktime_get_boot_ns();
 	tcp_read_totals(tcp, true, &totals);
 	bpf_spin_lock(&state->lock);
+	tcp_heal(state, oldstate, delta.end_ns);
 	tcp_take_delta(state, &totals, &delta);
 	state->flags |= FLOW_SOCKET_CLOSED;
 	bpf_spin_unlock(&state->lock);
@@ -384,7 +403,7 @@ tcp_has_news(const struct flow_socket *state, const struct tcp_totals *totals, _
 
 /* A ring that is full leaves everything untold, for the next snapshot. */
 static __always_inline void
-tcp_snapshot(struct tcp_sock *tcp, struct flow_socket *state)
+tcp_snapshot(struct tcp_sock *tcp, struct flow_socket *state, int seen)
 {
 	struct tcp_delta delta = {.end_ns = bpf_ktime_get_boot_ns()};
 	struct tcp_totals totals;
@@ -400,7 +419,10 @@ tcp_snapshot(struct tcp_sock *tcp, struct flow_socket *state)
 	bpf_spin_lock(&state->lock);
 	closed = state->flags & FLOW_SOCKET_CLOSED;
 	if (!closed)
+	{
+		tcp_heal(state, seen, delta.end_ns);
 		tcp_take_delta(state, &totals, &delta);
+	}
 	bpf_spin_unlock(&state->lock);
 	if (closed)
 	{

@@ -148,8 +148,11 @@ attach_snapshot(struct bpf_program *program, struct bpf_map *map)
 static bool
 pin_tcp(const pin_options *options, struct flow_capture_bpf *capture, gid_t gid)
 {
-	return pin_link(options, bpf_program__attach(capture->progs.tcp_state), PIN_TCP_STATE, 0,
+	return pin_link(options, bpf_program__attach(capture->progs.tcp_process), PIN_TCP_PROCESS, 0,
 					0400) &&
+		   pin_link(options, bpf_program__attach(capture->progs.tcp_state), PIN_TCP_STATE, 0,
+					0400) &&
+		   pin_fd(options, bpf_program__fd(capture->progs.tcp_state), PIN_TCP_PROGRAM, gid, 0440) &&
 		   pin_link(options, attach_snapshot(capture->progs.snapshot_tcp, capture->maps.sockets),
 					PIN_SNAPSHOT_TCP, gid, 0440);
 }
@@ -225,7 +228,8 @@ read_about(const char *dir, struct flow_about *about)
 static bool
 all_pins_exist(const char *dir, bool udp)
 {
-	static const char *const tcp_names[] = {PIN_EVENTS, PIN_LOST, PIN_PROCESS, PIN_TCP_STATE,
+	static const char *const tcp_names[] = {PIN_EVENTS,      PIN_LOST,      PIN_PROCESS,
+											PIN_TCP_PROCESS, PIN_TCP_STATE, PIN_TCP_PROGRAM,
 											PIN_SNAPSHOT_TCP};
 	static const char *const udp_names[] = {PIN_UDP_EGRESS, PIN_UDP_INGRESS, PIN_UDP_SOCKET,
 											PIN_SNAPSHOT_UDP};

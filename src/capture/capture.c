@@ -33,6 +33,7 @@ struct capture
 	int events_fd;
 	int lost_fd;
 	int process_fd;
+	int program_fd; /* of the TCP hook, for its statistics */
 	int wait_fd;
 	int cpus;
 	bool udp;
@@ -78,7 +79,7 @@ pin_path(const capture *capture, const char *name, char *path, size_t size)
 
 /* -1 with error filled in. */
 static int
-open_map(const capture *capture, const char *name, bool writable, capture_error *error)
+open_pin(const capture *capture, const char *name, bool writable, capture_error *error)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, options, .file_flags = writable ? 0 : BPF_F_RDONLY);
 	char path[320];
@@ -110,7 +111,7 @@ check_about(capture *capture, capture_error *error)
 {
 	struct flow_about about;
 	uint32_t zero = 0;
-	int fd = open_map(capture, PIN_ABOUT, false, error);
+	int fd = open_pin(capture, PIN_ABOUT, false, error);
 	int result;
 
 	if (fd < 0)
@@ -155,7 +156,7 @@ open_ring(capture *capture, capture_error *error)
 	uint32_t length = sizeof(info);
 	int result;
 
-	capture->events_fd = open_map(capture, PIN_EVENTS, true, error);
+	capture->events_fd = open_pin(capture, PIN_EVENTS, true, error);
 	if (capture->events_fd < 0)
 		return false;
 	result = bpf_obj_get_info_by_fd(capture->events_fd, &info, &length);
@@ -193,11 +194,14 @@ open_all(capture *capture, capture_error *error)
 		!read_boot_id(capture->identity.boot_id, sizeof(capture->identity.boot_id), error) ||
 		!open_ring(capture, error) || !open_wait(capture, error))
 		return false;
-	capture->lost_fd = open_map(capture, PIN_LOST, false, error);
+	capture->lost_fd = open_pin(capture, PIN_LOST, false, error);
 	if (capture->lost_fd < 0)
 		return false;
-	capture->process_fd = open_map(capture, PIN_PROCESS, false, error);
-	return capture->process_fd >= 0;
+	capture->process_fd = open_pin(capture, PIN_PROCESS, false, error);
+	if (capture->process_fd < 0)
+		return false;
+	capture->program_fd = open_pin(capture, PIN_TCP_PROGRAM, false, error);
+	return capture->program_fd >= 0;
 }
 
 capture *
@@ -212,7 +216,7 @@ capture_open(const char *pin_dir, capture_error *error)
 	}
 	snprintf(result->dir, sizeof(result->dir), "%s", pin_dir ? pin_dir : PIN_DEFAULT_DIR);
 	result->lock_fd = result->events_fd = result->lost_fd = -1;
-	result->process_fd = result->wait_fd = -1;
+	result->process_fd = result->program_fd = result->wait_fd = -1;
 	if (open_all(result, error))
 		return result;
 	capture_close(result);
@@ -233,6 +237,7 @@ capture_close(capture *capture)
 		return;
 	ring_unmap(&capture->ring);
 	close_if_open(capture->wait_fd);
+	close_if_open(capture->program_fd);
 	close_if_open(capture->process_fd);
 	close_if_open(capture->lost_fd);
 	close_if_open(capture->events_fd);
@@ -363,14 +368,13 @@ add_lost(struct flow_lost *sum, const struct flow_lost *one)
 	sum->udp_packets += one->udp_packets;
 }
 
-bool
-capture_lost(capture *capture, struct flow_lost *sum, capture_error *error)
+static bool
+sum_lost(const capture *capture, struct flow_lost *sum, capture_error *error)
 {
 	struct flow_lost *by_cpu = calloc((size_t) capture->cpus, sizeof(*by_cpu));
 	uint32_t zero = 0;
 	int result;
 
-	memset(sum, 0, sizeof(*sum));
 	if (by_cpu == NULL)
 		return capture_fail(error, ENOMEM, "", "out of memory");
 	result = bpf_map_lookup_elem(capture->lost_fd, &zero, by_cpu);
@@ -379,6 +383,23 @@ capture_lost(capture *capture, struct flow_lost *sum, capture_error *error)
 	free(by_cpu);
 	if (result < 0)
 		return capture_fail(error, -result, "", "could not read the count of lost events");
+	return true;
+}
+
+bool
+capture_lost(capture *capture, struct flow_lost *sum, capture_error *error)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t length = sizeof(info);
+	int result;
+
+	memset(sum, 0, sizeof(*sum));
+	if (!sum_lost(capture, sum, error))
+		return false;
+	result = bpf_obj_get_info_by_fd(capture->program_fd, &info, &length);
+	if (result < 0)
+		return capture_fail(error, -result, "", "could not read the TCP hook's statistics");
+	sum->untracked += info.recursion_misses;
 	return true;
 }
 

@@ -99,7 +99,10 @@ extern void capture_rewind(capture *capture);
 /* Bytes in the ring that are not committed; its size is in the identity. */
 extern uint64_t capture_pending(const capture *capture);
 
-/* What the kernel could not deliver since pin, summed over the CPUs. */
+/*
+ * What the kernel could not deliver since pin, summed over the CPUs.  In
+ * untracked are also the state changes that the TCP hook was not run for.
+ */
 extern bool capture_lost(capture *capture, struct flow_lost *sum, capture_error *error);
 
 /* Whether datagrams are captured too. */

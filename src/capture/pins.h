@@ -20,7 +20,11 @@
 #define PIN_SNAPSHOT_TCP "snapshot_tcp"
 #define PIN_SNAPSHOT_UDP "snapshot_udp"
 
+/* a program, for the kernel's count of state changes that it skipped */
+#define PIN_TCP_PROGRAM "tcp_program"
+
 /* attached hooks */
+#define PIN_TCP_PROCESS "tcp_process"
 #define PIN_TCP_STATE   "tcp_state"
 #define PIN_UDP_EGRESS  "udp_egress"
 #define PIN_UDP_INGRESS "udp_ingress"
@@ -28,8 +32,9 @@
 
 #define PIN_NAMES                                                                                  \
 	{                                                                                              \
-		PIN_ABOUT, PIN_TCP_STATE, PIN_UDP_EGRESS, PIN_UDP_INGRESS, PIN_UDP_SOCKET,                 \
-			PIN_SNAPSHOT_TCP, PIN_SNAPSHOT_UDP, PIN_EVENTS, PIN_LOST, PIN_PROCESS                  \
+		PIN_ABOUT, PIN_TCP_PROCESS, PIN_TCP_STATE, PIN_TCP_PROGRAM, PIN_UDP_EGRESS,                \
+			PIN_UDP_INGRESS, PIN_UDP_SOCKET, PIN_SNAPSHOT_TCP, PIN_SNAPSHOT_UDP, PIN_EVENTS,       \
+			PIN_LOST, PIN_PROCESS                                                                  \
 	}
 
 #endif /* TOPOLOGY_PINS_H */
