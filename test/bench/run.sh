@@ -52,7 +52,7 @@ start_capture() {
 # Nanoseconds that the capture's hooks have run, all in all, and how often.
 hook_statistics() {
 	local link
-	for link in tcp_state udp_egress udp_ingress; do
+	for link in tcp_process tcp_state udp_socket udp_egress udp_ingress; do
 		[ -e "$PINS/$link" ] || continue
 		bpftool -j prog show id "$(bpftool -j link show pinned "$PINS/$link" | sed 's/.*"prog_id":\([0-9]*\).*/\1/')"
 	done | sed 's/.*"run_time_ns":\([0-9]*\),"run_cnt":\([0-9]*\).*/\1 \2/' |

@@ -6,10 +6,14 @@
  *capture with "summary":true.  Without --commit the next reader gets the same events again.
  *
  *		capture_dump [--dir DIR] [--snapshot] [--commit] [--resume POSITION]
- *					 [--limit N]
+ *					 [--limit N] [--wait MILLISECONDS]
+ *
+ * --wait first waits for the kernel's wake-up, at most so long; the summary says
+ * whether it came.
  */
 #include <arpa/inet.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +28,8 @@ typedef struct dump_options
 	unsigned long limit;
 	bool snapshot;
 	bool commit;
+	int wait_ms;
+	bool woken;
 } dump_options;
 
 static void
@@ -85,7 +91,8 @@ print_event(capture_recorder *recorder, const struct flow_event *event)
 }
 
 static void
-print_summary(capture *capture, unsigned long events, unsigned long unreadable, uint64_t gone)
+print_summary(capture *capture, unsigned long events, unsigned long unreadable, uint64_t gone,
+			  bool woken)
 {
 	const capture_identity *identity = capture_get_identity(capture);
 	struct flow_lost lost;
@@ -94,16 +101,29 @@ print_summary(capture *capture, unsigned long events, unsigned long unreadable, 
 	if (!capture_lost(capture, &lost, &error))
 		stop(&error);
 	printf("{\"summary\":true,\"events\":%lu,\"unreadable\":%lu,\"boot_id\":\"%s\",\"map_id\":%u,"
-		   "\"position\":%llu,\"pending\":%llu,\"ring_size\":%llu,\"gone\":%llu,",
+		   "\"position\":%llu,\"pending\":%llu,\"ring_size\":%llu,\"gone\":%llu,"
+		   "\"woken\":%s,",
 		   events, unreadable, identity->boot_id, identity->map_id,
 		   (unsigned long long) capture_position(capture),
 		   (unsigned long long) capture_pending(capture), (unsigned long long) identity->ring_size,
-		   (unsigned long long) gone);
+		   (unsigned long long) gone, woken ? "true" : "false");
 	printf("\"lost\":{\"events\":%llu,\"connections\":%llu,\"failed\":%llu,\"tx_bytes\":%llu,"
 		   "\"rx_bytes\":%llu,\"tx_packets\":%llu,\"rx_packets\":%llu,\"untracked\":%llu,"
 		   "\"udp_packets\":%llu}}\n",
 		   lost.events, lost.connections, lost.failed, lost.tx_bytes, lost.rx_bytes,
 		   lost.tx_packets, lost.rx_packets, lost.untracked, lost.udp_packets);
+}
+
+static bool
+wait_for_wakeup(capture *capture, int wait_ms)
+{
+	struct pollfd poll_fd = {.fd = capture_wait_fd(capture), .events = POLLIN};
+	bool woken;
+
+	capture_clear_wakeup(capture);
+	woken = poll(&poll_fd, 1, wait_ms) == 1;
+	capture_clear_wakeup(capture);
+	return woken;
 }
 
 static void
@@ -130,16 +150,19 @@ dump(capture *capture, capture_recorder *recorder, const dump_options *options)
 	}
 	if (options->commit)
 		capture_commit(capture);
-	print_summary(capture, events, unreadable, gone);
+	print_summary(capture, events, unreadable, gone, options->woken);
 }
 
 int
 main(int argc, char **argv)
 {
-	static const struct option known[] = {
-		{"dir", required_argument, NULL, 'd'},   {"resume", required_argument, NULL, 'r'},
-		{"limit", required_argument, NULL, 'l'}, {"snapshot", no_argument, NULL, 's'},
-		{"commit", no_argument, NULL, 'c'},      {NULL, 0, NULL, 0}};
+	static const struct option known[] = {{"dir", required_argument, NULL, 'd'},
+										  {"resume", required_argument, NULL, 'r'},
+										  {"limit", required_argument, NULL, 'l'},
+										  {"wait", required_argument, NULL, 'w'},
+										  {"snapshot", no_argument, NULL, 's'},
+										  {"commit", no_argument, NULL, 'c'},
+										  {NULL, 0, NULL, 0}};
 	dump_options options = {.limit = -1UL};
 	capture_recorder_options recorder_options = {0};
 	capture_recorder *recorder;
@@ -152,6 +175,7 @@ main(int argc, char **argv)
 		options.dir = option == 'd' ? optarg : options.dir;
 		options.resume = option == 'r' ? optarg : options.resume;
 		options.limit = option == 'l' ? strtoul(optarg, NULL, 10) : options.limit;
+		options.wait_ms = option == 'w' ? atoi(optarg) : options.wait_ms;
 		options.snapshot |= option == 's';
 		options.commit |= option == 'c';
 		if (option == '?')
@@ -163,6 +187,7 @@ main(int argc, char **argv)
 	recorder = capture_recorder_create(capture_process_map(capture), &recorder_options, &error);
 	if (recorder == NULL)
 		stop(&error);
+	options.woken = options.wait_ms > 0 && wait_for_wakeup(capture, options.wait_ms);
 	dump(capture, recorder, &options);
 	capture_recorder_free(recorder);
 	capture_close(capture);
