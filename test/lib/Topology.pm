@@ -13,8 +13,8 @@ use Topology::Program;
 
 our @EXPORT = (
 	@Topology::Kernel::EXPORT,
-	qw(new_server create_map add_ebpf_source start_program run_program serve call
-	  state_of worker_of await within hop_totals edge_totals totals));
+	qw(new_server create_map add_ebpf_source start_program run_program serve call hold
+	  state_query state_of worker_of await within hop_totals edge_totals totals));
 
 # Longer than anything here may take.
 $PostgreSQL::Test::Utils::timeout_default = 60 unless $ENV{PG_TEST_TIMEOUT_DEFAULT};
@@ -85,6 +85,17 @@ sub call
 		in => $host,
 		env => { OTEL_SERVICE_NAME => $app },
 		args => [ 'call', '--name', $app, @arguments ]);
+}
+
+# Open connections from a host; each line "step" is an exchange on all of them.
+sub hold
+{
+	my ($host, $app, @arguments) = @_;
+
+	return start_program(
+		in => $host,
+		env => { OTEL_SERVICE_NAME => $app },
+		args => [ 'call', '--hold', '--name', $app, @arguments ])->expect('open');
 }
 
 sub state_query

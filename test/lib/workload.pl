@@ -4,13 +4,14 @@
 #
 #	workload.pl serve --address A --port P [--up B] [--down C] [--udp]
 #	workload.pl call --address A --port P [--count N] [--up B] [--down C] [--udp]
-#	                 [--hold] [--refused] [--pause SECONDS]
+#	                 [--hold | --on] [--refused] [--pause SECONDS]
 #
 # An exchange is B bytes to the server and C bytes back.  serve answers any
-# number of exchanges until its standard input ends.  call makes N connections
-# (for UDP: one socket, N exchanges) with one exchange each; with --hold all N
-# stay open, and each line "step" on standard input is one more exchange on each
-# of them, "close" the end; with --refused each connect must be refused.
+# number of exchanges until it is told to end, by a line on standard input or by
+# the end of it.  call makes N connections (for UDP: one socket, N exchanges)
+# with one exchange each; with --on it goes on until it is told to end; with
+# --hold all N stay open, each line "step" is one more exchange on each of them,
+# and any other the end; with --refused each connect must be refused.
 #
 # Both say when they are ready ("ready", "open", "stepped") and print what they
 # have done as JSON when they end.  --name is the name of the process.
@@ -32,6 +33,17 @@ sub say_now
 	my ($line) = @_;
 
 	syswrite(STDOUT, "$line\n") or die "cannot write: $!";
+	return;
+}
+
+# Not by $0, which would write over the environment, where the capture reads.
+sub set_name
+{
+	my ($name) = @_;
+
+	open my $comm, '>', '/proc/self/comm' or die "cannot set the name: $!";
+	print $comm $name;
+	close $comm;
 	return;
 }
 
@@ -146,11 +158,8 @@ sub serve
 	{
 		foreach my $socket ($ready->can_read)
 		{
-			if ($socket == \*STDIN)
-			{
-				return unless sysread(STDIN, my $unused, 4096);
-			}
-			elsif ($socket == $listener)
+			return if $socket == \*STDIN;
+			if ($socket == $listener)
 			{
 				if ($option{udp}) { serve_datagram($listener); next; }
 				my $connection = $listener->accept or next;
@@ -195,7 +204,7 @@ sub hold
 	say_now('open');
 	while (my $command = <STDIN>)
 	{
-		last if $command =~ /^close/;
+		last if $command ne "step\n";
 		exchange($_) foreach @sockets;
 		say_now('stepped');
 	}
@@ -211,7 +220,8 @@ sub call
 		exchange($socket) foreach 1 .. $option{count};
 		return;
 	}
-	foreach (1 .. $option{count})
+	my $told = IO::Select->new(\*STDIN);
+	for (my $i = 0; $option{on} ? !$told->can_read(0) : $i < $option{count}; $i++)
 	{
 		my $socket = connect_once();
 
@@ -225,10 +235,10 @@ sub call
 	return;
 }
 
-GetOptions(\%option, 'address=s', 'port=i', 'count=i', 'up=i', 'down=i', 'udp', 'hold', 'refused',
+GetOptions(\%option, 'address=s', 'port=i', 'count=i', 'up=i', 'down=i', 'udp', 'hold', 'on', 'refused',
 	'pause=f', 'name=s')
   or die 'wrong usage';
-$0 = $option{name};
+set_name($option{name});
 my $mode = shift @ARGV // '';
 if ($mode eq 'serve') { serve() }
 elsif ($mode eq 'call') { $option{hold} ? hold() : call() }

@@ -52,12 +52,16 @@ sub expect
 {
 	my ($self, $line) = @_;
 
-	until (substr($self->{out}, $self->{seen}) =~ /^\Q$line\E\n/m)
+	while (1)
 	{
+		if (substr($self->{out}, $self->{seen}) =~ /^\Q$line\E\n/m)
+		{
+			$self->{seen} += $+[0];
+			last;
+		}
 		$self->{harness}->pumpable && eval { $self->{harness}->pump; 1 }
 		  or die "no \"$line\" from $self->{command}: $self->{out}$self->{err}";
 	}
-	$self->{seen} += $+[0];
 	return $self;
 }
 
@@ -70,10 +74,13 @@ sub tell
 	return $self;
 }
 
-# End its input, wait for its end, and return its last line, decoded.
+# Have it end, wait for that, and return its last line, decoded.  It is told, as
+# a server started meanwhile may have inherited its input.
 sub finish
 {
 	my ($self) = @_;
+
+	$self->{in} .= "close\n";
 	my $harness = delete $self->{harness};
 
 	$harness->finish or die "$self->{command} failed: $self->{err}";
