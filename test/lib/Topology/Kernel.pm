@@ -135,8 +135,8 @@ sub network
 	return \%hosts;
 }
 
-# Run command lines in a cgroup v2 of this name; returns the words to put before
-# them, or nothing where there is no such hierarchy.
+# A cgroup v2 of this name: the words that, put before a command line, run it
+# there; nothing where there is no such hierarchy.
 sub cgroup
 {
 	my ($name) = @_;
@@ -147,7 +147,7 @@ sub cgroup
 	my $path = "$parent/$name";
 	as_root('mkdir', '-p', $path);
 	push @cgroups, $path, $parent;
-	return ('sh', '-c', "echo \$\$ > $path/cgroup.procs && exec \"\$@\"", 'sh');
+	return root_command('sh', '-c', "echo \$\$ > $path/cgroup.procs && exec \"\$@\"", 'sh');
 }
 
 sub process_lives { return -d "/proc/$_[0]" }

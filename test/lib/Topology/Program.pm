@@ -21,13 +21,14 @@ my $workload = abs_path(dirname(__FILE__) . '/../workload.pl');
 my @running;
 
 # args: workload.pl's, or command: a whole command line; in: a host of
-# Topology::Kernel::network(); env: its environment, added to ours.
+# Topology::Kernel::network(); env: its environment, added to ours; before: words
+# before the command line.
 sub new
 {
 	my ($class, %option) = @_;
 	my $env = $option{env} // {};
 	my @command = ('env', map({ "$_=$env->{$_}" } sort keys %$env),
-		$option{in} ? ('nsenter', "--net=/run/netns/$option{in}{namespace}") : (),
+		@{ $option{before} // [] }, $option{in} ? ('nsenter', "--net=/run/netns/$option{in}{namespace}") : (),
 		$option{command} ? @{ $option{command} } : ($^X, $workload, @{ $option{args} }));
 	my $self = bless { in => '', out => '', err => '', seen => 0, command => "@command" }, $class;
 
