@@ -88,7 +88,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	IF address IS NULL OR masklen(address) <> CASE family(address) WHEN 4 THEN 32 ELSE 128 END THEN
+	IF address IS NULL OR masklen(address) <> (CASE family(address) WHEN 4 THEN 32 ELSE 128 END) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('%s is not the address of a host', coalesce(address::text, 'NULL')),
 			HINT = 'Give one address without a netmask, such as 10.0.0.7.';
@@ -131,6 +131,7 @@ BEGIN
 	END IF;
 	PERFORM topo.host_address(set_address.address), topo.check_port(set_address.port);
 	owner := topo.existing_node(set_address.node);
+	PERFORM topo.lock_address(coalesce(set_address.scope, ''), set_address.address);
 	-- What a person says outweighs what was learned; another person's word does not yield.
 	FOR kept IN
 		DELETE FROM topo.address a
@@ -146,7 +147,6 @@ BEGIN
 	END LOOP;
 	INSERT INTO topo.address (scope, address, port, valid, node)
 	VALUES (coalesce(set_address.scope, ''), set_address.address, set_address.port, set_address.valid, owner);
-	PERFORM topo.mark_dirty(ARRAY[(coalesce(set_address.scope, ''), set_address.address, set_address.valid)::topo.address_span]);
 EXCEPTION WHEN exclusion_violation THEN
 	RAISE EXCEPTION USING ERRCODE = 'exclusion_violation',
 		MESSAGE = format('%s is held by another node for a part of %s', host(set_address.address), set_address.valid),
@@ -172,6 +172,12 @@ BEGIN
 			MESSAGE = format('unknown kind %s of intermediary', coalesce(quote_literal(set_intermediary.kind), 'NULL')),
 			HINT = format('Kinds are %s.', array_to_string(kinds, ', '));
 	END IF;
+	IF EXISTS (SELECT FROM unnest(set_intermediary.backends) b WHERE coalesce(b, '') = '') THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'a backend needs a name',
+			HINT = 'Write each as a node is written: checkout, or cluster:checkout-v12.';
+	END IF;
+	PERFORM topo.check_port(set_intermediary.port);
 	id := topo.set_node('intermediary', set_intermediary.name);
 	INSERT INTO topo.intermediary (node, kind) VALUES (id, set_intermediary.kind)
 	ON CONFLICT (node) DO UPDATE SET kind = excluded.kind;

@@ -3,10 +3,16 @@
 --
 -- Every record vouches that its local workload held its local address (a
 -- server: its port; a client: the whole address) from a little before it began
--- until a lease after it ended, in whole half minutes: so what is learned is the
--- same in whatever order records come, and most of them teach nothing new.  Claims of one node extend its range; claims of
--- several nodes for the same time make the address ambiguous for that time, and
--- then nobody is believed.  What the inventory says outweighs what is learned.
+-- until a lease after it ended, in whole half minutes, so that most records
+-- teach nothing new.  Claims of one node extend its range; claims of several
+-- nodes for the same time make the address ambiguous for that time, and then
+-- nobody is believed.  What the inventory says outweighs what is learned.  A
+-- node's ranges are the union of its claims, ambiguous where they meet another
+-- node's: so they are the same in whatever order and batches records come.
+--
+-- Where something was learned, the windows in which the address appears must be
+-- resolved again.  Which those are is found out by the resolver: here, flows
+-- that another session has not committed yet would be missed.
 --
 -- Cost: a report within the time already vouched for, the ordinary case, is one
 -- index look-up in a set-based query; only the others are claimed one by one.
@@ -36,14 +42,33 @@ RETURN pg_catalog.tstzrange(
 COMMENT ON FUNCTION topo.claim_span(timestamptz, timestamptz) IS
 'the time for which a report vouches, in whole half minutes: from 2 seconds before it, since the peer may have seen the connection first, until 30 to 60 seconds after it';
 
+CREATE FUNCTION topo.address_lock(scope text, address inet) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- 64 locks, so that a batch of any size fits the lock table
+RETURN 64 + (pg_catalog.hashtext(concat_ws(' ', pg_catalog.host(address), scope)) & 63);
+COMMENT ON FUNCTION topo.address_lock(text, inet) IS 'number of the advisory lock of an address';
+
 CREATE FUNCTION topo.lock_address(scope text, address inet) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	-- 64 locks, so that a batch of any size fits the lock table
-	SELECT pg_advisory_xact_lock(1953460335, 64 + (hashtext(concat_ws(' ', host(address), scope)) & 63))
+	SELECT pg_advisory_xact_lock(1953460335, topo.address_lock(scope, address))
 $$;
 COMMENT ON FUNCTION topo.lock_address(text, inet) IS 'one claimant of an address at a time, until the end of the transaction';
+
+CREATE FUNCTION topo.lock_addresses(addresses topo.address_span[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	-- all of a batch at once and in order, so that two batches cannot wait for each other
+	PERFORM topo.lock_address(l.scope, l.address)
+	FROM (SELECT DISTINCT ON (topo.address_lock(a.scope, a.address)) a.scope, a.address
+		  FROM unnest(addresses) a
+		  ORDER BY topo.address_lock(a.scope, a.address)) l;
+END
+$$;
+COMMENT ON FUNCTION topo.lock_addresses(topo.address_span[]) IS 'lock_address() for a batch';
 
 -- claim() for the rows of other nodes: what they hold of "contested" becomes ambiguous.
 CREATE FUNCTION topo.contest(claim topo.address_claim, contested tstzmultirange) RETURNS void
@@ -97,7 +122,7 @@ $$;
 COMMENT ON FUNCTION topo.hold(topo.address_claim, tstzmultirange, boolean, text) IS
 'extend what a node holds of an address, clearly or among others';
 
-CREATE FUNCTION topo.claim(claim topo.address_claim, source text) RETURNS topo.address_span
+CREATE FUNCTION topo.claim(claim topo.address_claim, source text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
@@ -106,7 +131,6 @@ DECLARE
 	inventoried tstzmultirange;
 	others tstzmultirange;
 BEGIN
-	PERFORM topo.lock_address(claim.scope, claim.address);
 	SELECT coalesce(range_agg(a.valid) FILTER (WHERE a.source = 'inventory'), '{}'),
 		   coalesce(range_agg(a.valid) FILTER (WHERE a.source <> 'inventory' AND a.node <> claim.node), '{}')
 	INTO inventoried, others
@@ -117,81 +141,110 @@ BEGIN
 	PERFORM topo.contest(claim, span * others),
 			topo.hold(claim, span * others, true, source),
 			topo.hold(claim, span - others, false, source);
-	RETURN (claim.scope, claim.address, range_merge(claim.held))::topo.address_span;
 END
 $$;
 COMMENT ON FUNCTION topo.claim(topo.address_claim, text) IS
-'a node held an address for a time: extend its range, or make the time ambiguous where others held it too';
+'a node held an address, which the caller has locked, for a time: extend its range, or make the time ambiguous where others held it too';
 
-CREATE FUNCTION topo.learn_owners(claims topo.address_claim[], source text) RETURNS topo.address_span[]
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
+CREATE FUNCTION topo.unknown_claims(claims topo.address_claim[]) RETURNS topo.address_claim[]
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT array_agg(topo.claim(news.claim, source))
-	FROM (SELECT c::topo.address_claim AS claim
-		  FROM unnest(claims) c
-		  WHERE NOT EXISTS (
-			SELECT FROM topo.address a
-			WHERE a.address = c.address AND a.scope = c.scope AND a.port IS NOT DISTINCT FROM c.port
-			  AND (a.node = c.node OR a.source = 'inventory')
-			  AND a.valid @> c.held)
-		  -- the order of the locks, so that two batches cannot wait for each other
-		  ORDER BY hashtext(concat_ws(' ', host(c.address), c.scope)) & 63, c.address, c.port, c.node) news
+	SELECT array_agg(c::topo.address_claim)
+	FROM unnest(claims) c
+	WHERE NOT EXISTS (
+		SELECT FROM topo.address a
+		WHERE a.address = c.address AND a.scope = c.scope AND a.port IS NOT DISTINCT FROM c.port
+		  AND (a.node = c.node OR a.source = 'inventory') AND a.valid @> c.held)
 $$;
-COMMENT ON FUNCTION topo.learn_owners(topo.address_claim[], text) IS
-'learn from claims who holds which address; returns where that changed anything';
+COMMENT ON FUNCTION topo.unknown_claims(topo.address_claim[]) IS 'those of these claims that say something new';
 
-CREATE FUNCTION topo.learn_reporters(claims topo.address_claim[]) RETURNS topo.address_span[]
+CREATE FUNCTION topo.unknown_reporters(reporters topo.address_span[]) RETURNS topo.address_span[]
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT array_agg(n::topo.address_span)
+	FROM unnest(reporters) n
+	WHERE NOT EXISTS (
+		SELECT FROM topo.reporter r
+		WHERE r.address = n.address AND r.scope = n.scope AND r.valid @> n.valid)
+$$;
+COMMENT ON FUNCTION topo.unknown_reporters(topo.address_span[]) IS 'those of these reporters that are not known to be ones';
+
+CREATE FUNCTION topo.hold_reporters(reporters topo.address_span[]) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	WITH news AS (
-		SELECT c.scope, c.address, unnest(range_agg(piece)) AS valid
-		FROM unnest(claims) c, unnest(c.held) piece
-		WHERE NOT EXISTS (SELECT FROM topo.reporter r
-						  WHERE r.address = c.address AND r.scope = c.scope AND r.valid @> piece)
-		GROUP BY c.scope, c.address
+		SELECT n.scope, n.address, n.valid FROM unnest(reporters) n
 	), touched AS (
 		DELETE FROM topo.reporter r USING news n
 		WHERE r.address = n.address AND r.scope = n.scope AND (r.valid && n.valid OR r.valid -|- n.valid)
 		RETURNING r.scope, r.address, r.valid
-	), told AS (
-		INSERT INTO topo.reporter (scope, address, valid)
-		SELECT scope, address, unnest(range_agg(valid))
-		FROM (TABLE touched UNION ALL TABLE news) t
-		GROUP BY scope, address
-		ON CONFLICT DO NOTHING
 	)
-	SELECT array_agg((scope, address, valid)::topo.address_span) FROM news
+	INSERT INTO topo.reporter (scope, address, valid)
+	SELECT scope, address, unnest(range_agg(valid))
+	FROM (TABLE touched UNION ALL TABLE news) t
+	GROUP BY scope, address
 $$;
-COMMENT ON FUNCTION topo.learn_reporters(topo.address_claim[]) IS
-'learn from claims which addresses report for themselves; returns where that changed anything';
+COMMENT ON FUNCTION topo.hold_reporters(topo.address_span[]) IS 'addresses, which the caller has locked, report for themselves for a time';
 
 CREATE FUNCTION topo.mark_dirty(changes topo.address_span[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-DECLARE
-	earliest timestamptz;
-	latest timestamptz;
 BEGIN
-	IF coalesce(cardinality(changes), 0) = 0 OR to_regclass('topo_network.flow_window') IS NULL THEN
-		RETURN;
+	IF to_regclass('topo_network.dirty_address') IS NOT NULL THEN
+		INSERT INTO topo_network.dirty_address (scope, address, valid)
+		SELECT c.scope, c.address, c.valid FROM unnest(changes) c;
 	END IF;
-	SELECT min(coalesce(lower(c.valid), '-infinity')) - interval '10 seconds', max(coalesce(upper(c.valid), 'infinity'))
-	INTO earliest, latest
-	FROM unnest(changes) c;
-	INSERT INTO topo_network.dirty_window (bucket)
-	SELECT DISTINCT f.bucket
-	FROM unnest(changes) c
-		 JOIN topo_network.flow_window f
-		 ON f.scope = c.scope AND c.address IN (f.peer_address, f.local_address, f.nat_peer_address)
-	WHERE f.bucket BETWEEN earliest AND latest
-	  AND tstzrange(f.first_seen, f.last_seen, '[]') && c.valid;
 END
 $$;
 COMMENT ON FUNCTION topo.mark_dirty(topo.address_span[]) IS
 'have the flow windows resolved again in which one of these addresses appears';
+
+CREATE FUNCTION topo.learn_addresses(claims topo.address_claim[], reporters topo.address_span[], source text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	new_claims topo.address_claim[] := topo.unknown_claims(claims);
+	new_reporters topo.address_span[] := topo.unknown_reporters(reporters);
+	changes topo.address_span[] := new_reporters || ARRAY(SELECT (c.scope, c.address, span)::topo.address_span
+														 FROM unnest(new_claims) c, unnest(c.held) span);
+BEGIN
+	PERFORM topo.lock_addresses(changes);
+	PERFORM topo.claim(c::topo.address_claim, source) FROM unnest(new_claims) c;
+	PERFORM topo.hold_reporters(new_reporters);
+	PERFORM topo.mark_dirty(changes);
+END
+$$;
+COMMENT ON FUNCTION topo.learn_addresses(topo.address_claim[], topo.address_span[], text) IS
+'learn who holds which address, and which addresses report for themselves';
+
+-- People and jobs may write topo.address as they like; the map follows.
+CREATE FUNCTION topo.inventory_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	IF TG_OP <> 'INSERT' THEN
+		PERFORM topo.mark_dirty(ARRAY[(OLD.scope, OLD.address, OLD.valid)::topo.address_span]);
+	END IF;
+	IF TG_OP <> 'DELETE' THEN
+		PERFORM topo.mark_dirty(ARRAY[(NEW.scope, NEW.address, NEW.valid)::topo.address_span]);
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION topo.inventory_changed() IS 'has windows resolved again after a change of the inventory of addresses';
+
+CREATE TRIGGER inventory_added AFTER INSERT OR UPDATE ON topo.address
+	FOR EACH ROW WHEN (NEW.source = 'inventory') EXECUTE FUNCTION topo.inventory_changed();
+COMMENT ON TRIGGER inventory_added ON topo.address IS 'the map follows the inventory';
+CREATE TRIGGER inventory_removed AFTER DELETE ON topo.address
+	FOR EACH ROW WHEN (OLD.source = 'inventory') EXECUTE FUNCTION topo.inventory_changed();
+COMMENT ON TRIGGER inventory_removed ON topo.address IS 'the map follows the inventory';
 
 CREATE FUNCTION topo.owner(scope text, address inet, port integer, at timestamptz,
 						   OUT node bigint, OUT ambiguous boolean, OUT confidence real)
@@ -203,19 +256,19 @@ AS $$
 	FROM topo.address a
 	WHERE a.address = owner.address AND a.scope = owner.scope AND (a.port = owner.port OR a.port IS NULL)
 	  AND a.valid @> at
-	ORDER BY a.port IS NULL, a.ambiguous DESC, a.source <> 'inventory', a.id
+	ORDER BY a.source <> 'inventory', a.port IS NULL, a.ambiguous DESC, a.id
 	LIMIT 1
 $$;
 COMMENT ON FUNCTION topo.owner(text, inet, integer, timestamptz) IS
-'who held an address and port at a time: the owner of the port, else of the whole address; a node of NULL: several claim it; no row: nobody does';
+'who held an address and port at a time: as the inventory says, else as was learned; the owner of the port, else of the whole address; a node of NULL: several claim it; no row: nobody does';
 
 CREATE FUNCTION topo.forget_owners() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
-	-- once the flows are gone, nothing can ask any more who held their addresses
-	forgotten timestamptz := (SELECT now() - g.retention FROM topo.grain g
+	-- once the flows are gone, a partition at a time, nothing can ask any more who held their addresses
+	forgotten timestamptz := (SELECT now() - g.retention - g.partition FROM topo.grain g
 							  WHERE g.graph = 'network' AND g.relation = 'flow_window');
 BEGIN
 	DELETE FROM topo.address a WHERE a.source <> 'inventory' AND upper(a.valid) < forgotten;

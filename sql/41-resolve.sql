@@ -36,15 +36,16 @@ DECLARE
 BEGIN
 	WITH conversation AS MATERIALIZED (
 		-- both ends' reports, turned the caller's way
-		SELECT f.bucket, f.scope, f.role, f.role_guessed,
+		SELECT f.bucket, f.scope, f.role,
 			   f.local_address, nullif(f.local_port, 0) AS local_port, f.local_node,
 			   CASE WHEN f.role = 1 AND f.nat_peer_address IS NOT NULL THEN f.nat_peer_address ELSE f.peer_address END AS peer_address,
 			   nullif(CASE WHEN f.role = 1 AND f.nat_peer_address IS NOT NULL THEN f.nat_peer_port ELSE f.peer_port END, 0) AS peer_port,
+			   bool_and(f.role_guessed) AS role_guessed,
 			   min(f.first_seen) AS first_seen, max(f.last_seen) AS last_seen,
 			   CASE f.role WHEN 1 THEN topo.merge(f.traffic) ELSE topo.reversed(topo.merge(f.traffic)) END AS traffic
 		FROM topo_network.flow_window f
 		WHERE f.bucket = ANY (buckets)
-		GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+		GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 	), counted AS (
 		SELECT c.*,
 			   -- somebody listened, and the address means one host, not every host's own
@@ -71,7 +72,8 @@ BEGIN
 				ORDER BY a.port IS NULL LIMIT 1) said ON true
 			 LEFT JOIN LATERAL (
 				SELECT a.node, a.port, a.source, a.ambiguous,
-					   a.valid @> tstzrange(c.first_seen, c.last_seen, '[]') AS whole
+					   -- of a longer report, the time in its window: no other makes the window dirty
+					   a.valid @> tstzrange(c.first_seen, least(c.last_seen, c.bucket + interval '10 seconds'), '[]') AS whole
 				FROM topo.address a
 				WHERE a.address = c.peer_address AND a.scope = c.scope AND a.valid @> c.first_seen
 				  AND (a.port = c.peer_port
@@ -80,7 +82,7 @@ BEGIN
 												SELECT FROM topo.address o
 												WHERE o.address = a.address AND o.scope = a.scope AND o.port IS NOT NULL
 												  AND o.node <> a.node AND o.valid @> c.first_seen)))
-				ORDER BY a.port IS NULL, a.source <> 'inventory', a.ambiguous DESC, a.id LIMIT 1) peer ON true
+				ORDER BY a.source <> 'inventory', a.port IS NULL, a.ambiguous DESC, a.id LIMIT 1) peer ON true
 	), unowned AS (
 		SELECT DISTINCT topo.address_label(u.scope, u.address) AS name
 		FROM (SELECT scope, local_address AS address FROM attributed WHERE local_owner IS NULL
@@ -210,6 +212,67 @@ $$;
 COMMENT ON FUNCTION topo.unlink(text, topo.edge_key[]) IS
 'take out of the live map those of these edges that no live window has any more';
 
+CREATE FUNCTION topo.windows_of_addresses(changes topo.address_span[]) RETURNS SETOF timestamptz
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	earliest timestamptz;
+	latest timestamptz;
+BEGIN
+	SELECT min(coalesce(lower(c.valid), '-infinity')) - interval '10 seconds', max(coalesce(upper(c.valid), 'infinity'))
+	INTO earliest, latest
+	FROM unnest(changes) c;
+	RETURN QUERY
+	SELECT DISTINCT f.bucket
+	FROM topo_network.flow_window f
+		 CROSS JOIN LATERAL (VALUES (f.peer_address), (f.local_address), (f.nat_peer_address)) a (address)
+		 JOIN unnest(changes) c ON c.scope = f.scope AND c.address = a.address
+	WHERE f.bucket BETWEEN earliest AND latest
+	  AND tstzrange(f.first_seen, f.last_seen, '[]') && c.valid;
+END
+$$;
+COMMENT ON FUNCTION topo.windows_of_addresses(topo.address_span[]) IS
+'the flow windows in which one of these addresses appears in its time';
+
+CREATE FUNCTION topo.take_dirty_windows() RETURNS timestamptz[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	changes topo.address_span[];
+	buckets timestamptz[];
+BEGIN
+	WITH taken AS (DELETE FROM topo_network.dirty_address RETURNING scope, address, valid)
+	SELECT array_agg(DISTINCT (t.scope, t.address, t.valid)::topo.address_span) INTO changes FROM taken t;
+	WITH taken AS (DELETE FROM topo_network.dirty_window RETURNING bucket)
+	SELECT array_agg(d.bucket) INTO buckets
+	FROM (SELECT t.bucket FROM taken t
+		  UNION
+		  SELECT w FROM topo.windows_of_addresses(changes) w WHERE changes IS NOT NULL) d;
+	RETURN buckets;
+END
+$$;
+COMMENT ON FUNCTION topo.take_dirty_windows() IS
+'the flow windows to resolve, taken off the lists of what is dirty; NULL: none';
+
+CREATE FUNCTION topo.ensure_partitions_at(graph text, width interval, buckets timestamptz[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	span interval := (topo.existing_grain(graph, width)).partition;
+BEGIN
+	-- not the whole range: between two times of a backfill there may be years
+	PERFORM topo.ensure_partitions(graph, width, tstzrange(min(b), max(b), '[]'))
+	FROM unnest(buckets) b
+	GROUP BY date_bin(span, b, '2000-01-01 00:00+00')
+	ORDER BY min(b);
+END
+$$;
+COMMENT ON FUNCTION topo.ensure_partitions_at(text, interval, timestamptz[]) IS
+'make the partitions, for a graph''s windows of one width, that these windows need';
+
 CREATE FUNCTION topo.resolve_pending(wait boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -225,12 +288,11 @@ BEGIN
 	ELSIF NOT pg_try_advisory_xact_lock(1953460335, 1) THEN
 		RETURN false;
 	END IF;
-	WITH taken AS (DELETE FROM topo_network.dirty_window RETURNING bucket)
-	SELECT array_agg(DISTINCT t.bucket) INTO buckets FROM taken t;
+	buckets := topo.take_dirty_windows();
 	IF buckets IS NULL THEN
 		RETURN true;
 	END IF;
-	PERFORM topo.ensure_partitions('network', interval '1 minute', tstzrange(min(b), max(b), '[]')) FROM unnest(buckets) b;
+	PERFORM topo.ensure_partitions_at('network', interval '1 minute', buckets);
 	vanished := topo.resolve_windows(buckets);
 	PERFORM topo.link_windows('network', ARRAY(SELECT DISTINCT date_bin('1 minute', b, '2000-01-01 00:00+00') FROM unnest(buckets) b));
 	IF vanished IS NOT NULL THEN

@@ -52,12 +52,14 @@ AS $$
 	ORDER BY 2
 	ON CONFLICT DO NOTHING;
 
-	INSERT INTO topo.node (type, name, parent)
+	INSERT INTO topo.node AS n (type, name, parent)
 	SELECT DISTINCT ON (r.cluster) 'cluster', r.cluster, a.id
 	FROM unnest(rows) r LEFT JOIN topo.node a ON a.type = 'app' AND a.name = r.app
-	WHERE r.cluster IS NOT NULL AND NOT EXISTS (SELECT FROM topo.node n WHERE n.type = 'cluster' AND n.name = r.cluster)
+	WHERE r.cluster IS NOT NULL
+	  AND NOT EXISTS (SELECT FROM topo.node c
+					  WHERE c.type = 'cluster' AND c.name = r.cluster AND (c.parent IS NOT NULL OR a.id IS NULL))
 	ORDER BY r.cluster, r.app
-	ON CONFLICT DO NOTHING;
+	ON CONFLICT (type, name) DO UPDATE SET parent = excluded.parent WHERE n.parent IS NULL;
 $$;
 COMMENT ON FUNCTION topo.make_workloads(topo.flow_row[]) IS 'the apps and clusters that a batch names, as nodes';
 
@@ -66,8 +68,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	PERFORM topo.ensure_partitions('network', interval '10 seconds', tstzrange(min(r.bucket), max(r.bucket), '[]'))
-	FROM unnest(rows) r;
+	PERFORM topo.ensure_partitions_at('network', interval '10 seconds', ARRAY(SELECT r.bucket FROM unnest(rows) r));
 	INSERT INTO topo_network.flow_window
 		   (bucket, scope, protocol, role, role_guessed, local_address, local_port, local_node, peer_address, peer_port,
 			nat_local_address, nat_peer_address, nat_peer_port, region, first_seen, last_seen, traffic)
@@ -88,17 +89,24 @@ SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
 	claims topo.address_claim[];
+	reporters topo.address_span[];
 BEGIN
 	SELECT array_agg((x.scope, x.address, x.port, x.node, x.held)::topo.address_claim) INTO claims
 	FROM (SELECT r.scope, r.local_address AS address,
 				 CASE r.role WHEN 2 THEN nullif(r.local_port, 0) END AS port,
 				 coalesce(c.id, a.id) AS node, range_agg(topo.claim_span(r.first_seen, r.last_seen)) AS held
 		  FROM unnest(rows) r
-			   JOIN topo.node a ON a.type = 'app' AND a.name = r.app
+			   LEFT JOIN topo.node a ON a.type = 'app' AND a.name = r.app
 			   LEFT JOIN topo.node c ON c.type = 'cluster' AND c.name = r.cluster
-		  WHERE NOT r.role_guessed
+		  WHERE NOT r.role_guessed AND coalesce(c.id, a.id) IS NOT NULL
 		  GROUP BY 1, 2, 3, 4) x;
-	PERFORM topo.mark_dirty(topo.learn_owners(claims, source) || topo.learn_reporters(claims));
+	-- a translated address is the host's own too: that is how its flows left it
+	SELECT array_agg((x.scope, x.address, span)::topo.address_span) INTO reporters
+	FROM (SELECT r.scope, l.address, range_agg(topo.claim_span(r.first_seen, r.last_seen)) AS spans
+		  FROM unnest(rows) r CROSS JOIN LATERAL (VALUES (r.local_address), (r.nat_local_address)) l (address)
+		  WHERE l.address IS NOT NULL
+		  GROUP BY 1, 2) x, unnest(x.spans) span;
+	PERFORM topo.learn_addresses(claims, reporters, source);
 END
 $$;
 COMMENT ON FUNCTION topo.learn_from_flows(topo.flow_row[], text) IS

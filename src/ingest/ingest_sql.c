@@ -23,12 +23,45 @@ PG_FUNCTION_INFO_V1(topology_ingest);
 /* What the owners of addresses that were learned from SQL are put down to. */
 #define INGEST_SOURCE "ingest"
 
+/*
+ * The field of a text that no node can have, or NULL.  The control characters
+ * are those that topo.node refuses.
+ */
+static const char *
+unusable_text(const flow_record *record)
+{
+	const struct
+	{
+		const char *field;
+		flow_text text;
+	} texts[] = {{"local.app", record->app},
+				 {"local.cluster", record->cluster},
+				 {"scope", record->scope},
+				 {"region", record->region}};
+
+	for (int i = 0; i < lengthof(texts); i++)
+		for (size_t at = 0; at < texts[i].text.length; at++)
+		{
+			unsigned char byte = texts[i].text.data[at];
+
+			if (byte < 0x20 || byte == 0x7f)
+				return texts[i].field;
+		}
+	return NULL;
+}
+
 static bool
 take_record(void *context, const flow_record *record, decode_error *error)
 {
 	flow_batch *batch = context;
 	const char *refusal = flow_batch_refusal(batch, record);
+	const char *unusable = unusable_text(record);
 
+	if (unusable)
+	{
+		decode_error_set(error, unusable, "must not have control characters");
+		return false;
+	}
 	if (refusal)
 	{
 		decode_error_set(error, "start", "%s", refusal);
@@ -50,8 +83,9 @@ report_refusal(const decode_error *error)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid flow record in line " INT64_FORMAT, error->line),
-			 error->field[0] ? errdetail("Field \"%s\" %s.", error->field, error->message)
-							 : errdetail("The line %s.", error->message),
+			 error->field[0]
+				 ? errdetail("Field \"%s\" %s.", error->field, error->message)
+				 : errdetail_internal("%c%s.", pg_toupper(error->message[0]), error->message + 1),
 			 errhint("The record's format is described in the README; records older than the "
 					 "windows that are kept need topo.set_graph('network', '{\"retention\": "
 					 "\"infinite\"}').")));

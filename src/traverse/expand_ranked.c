@@ -59,6 +59,6 @@ edge_source_open_ranked(const edge_scope *scope)
 	source->base.expand = ranked_expand;
 	source->args = edge_query_args(scope);
 	source->plan =
-		query_prepare(edge_query_text(scope), source->args.count, source->args.types, false);
+		query_prepare(edge_query_text(scope), source->args.count, source->args.types, QUERY_ONCE);
 	return &source->base;
 }

@@ -85,7 +85,7 @@ edge_source_open_windows(const edge_scope *scope)
 {
 	windows_source *source = palloc0(sizeof(windows_source));
 	query_args args = edge_query_args(scope);
-	SPIPlanPtr plan = query_prepare(edge_query_text(scope), args.count, args.types, false);
+	SPIPlanPtr plan = query_prepare(edge_query_text(scope), args.count, args.types, QUERY_ONCE);
 
 	source->base.expand = windows_expand;
 	source->capacity = 1024;

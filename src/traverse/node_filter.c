@@ -140,7 +140,7 @@ node_filter_create(Jsonb *conditions)
 		(void) JsonbIteratorNext(&iterator, &value, true);
 		append_condition(&text, pnstrdup(key.val.string.val, key.val.string.len), &value);
 	}
-	filter->plan = query_prepare(text.data, 1, filter_types, false);
+	filter->plan = query_prepare(text.data, 1, filter_types, QUERY_ONCE);
 	return filter;
 }
 

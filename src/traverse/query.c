@@ -6,9 +6,7 @@
  * SPI tuple table, so that what a look-up finds is never held as a whole.
  *
  * Kept plans are this session's, in the cache memory of SPI; the plan cache
- * makes them anew when what they depend on changes.  They are generic: planning
- * for each array of ids would cost more than the look-up.  A plan that is not
- * kept runs a few times at most, and is made for its arguments.
+ * makes them anew when what they depend on changes.
  */
 #include "postgres.h"
 
@@ -17,6 +15,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/params.h"
 #include "tcop/dest.h"
+#include "utils/guc.h"
 
 /* A DestReceiver that hands rows to a sink. */
 typedef struct sink_receiver
@@ -47,14 +46,14 @@ sink_nothing(DestReceiver *self)
 }
 
 SPIPlanPtr
-query_prepare(const char *text, int arg_count, const Oid *arg_types, bool keep)
+query_prepare(const char *text, int arg_count, const Oid *arg_types, query_lifetime lifetime)
 {
-	int options = keep ? CURSOR_OPT_GENERIC_PLAN : 0;
+	int options = lifetime == QUERY_KEPT ? CURSOR_OPT_GENERIC_PLAN : CURSOR_OPT_CUSTOM_PLAN;
 	SPIPlanPtr plan = SPI_prepare_cursor(text, arg_count, unconstify(Oid *, arg_types), options);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
-	if (keep)
+	if (lifetime != QUERY_ONCE)
 		SPI_keepplan(plan);
 	return plan;
 }
@@ -100,14 +99,33 @@ query_run(SPIPlanPtr plan, const query_args *args, row_sink sink, void *context)
 		pfree(options.params);
 }
 
+int
+query_prefer_index(void)
+{
+	int level = NewGUCNestLevel();
+
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	return level;
+}
+
+void
+query_release_index(int level)
+{
+	AtEOXact_GUC(true, level);
+}
+
 void
 query_run_kept(kept_query *query, query_args *args, row_sink sink, void *context)
 {
+	int level = query_prefer_index();
+
 	Assert(args->count == query->arg_count);
 	if (query->plan == NULL)
-		query->plan = query_prepare(query->text, query->arg_count, query->arg_types, true);
+		query->plan = query_prepare(query->text, query->arg_count, query->arg_types, QUERY_KEPT);
 	memcpy(args->types, query->arg_types, sizeof(args->types));
 	query_run(query->plan, args, sink, context);
+	query_release_index(level);
 }
 
 ArrayType *

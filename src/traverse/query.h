@@ -44,11 +44,24 @@ typedef struct kept_query
 	SPIPlanPtr plan;
 } kept_query;
 
+typedef enum query_lifetime
+{
+	QUERY_ONCE,       /* until SPI_finish(), planned for its arguments */
+	QUERY_KEPT,       /* the session's, one plan for all arguments, with indexes */
+	QUERY_KEPT_FITTED /* the session's, planned for its arguments each time it runs */
+} query_lifetime;
+
+extern SPIPlanPtr query_prepare(const char *text, int arg_count, const Oid *arg_types,
+								query_lifetime lifetime);
+
 /*
- * Plan a query.  Without keep the plan lives until SPI_finish(); with keep it
- * lives as long as the session, and is one for all values of its arguments.
+ * While this is held, the planner uses an index wherever there is one.  A plan
+ * for all arguments may be made while a table is small, and outlive that: hold
+ * this while it runs.  Returns what query_release_index() takes; an error
+ * releases it too.
  */
-extern SPIPlanPtr query_prepare(const char *text, int arg_count, const Oid *arg_types, bool keep);
+extern int query_prefer_index(void);
+extern void query_release_index(int level);
 
 /* Run a plan; args->types must be those that it was prepared with. */
 extern void query_run(SPIPlanPtr plan, const query_args *args, row_sink sink, void *context);

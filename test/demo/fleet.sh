@@ -71,8 +71,10 @@ demo_stores()
 	fleet_postgres orders-db orders-db "$1" "max_connections = 20"
 	"$1/psql" -qX -h "$FLEET_DIR/orders-db" -U postgres \
 		-c 'CREATE TABLE charge (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz DEFAULT now())'
+	install -d -o nobody "$FLEET_DIR/redis"
 	fleet_start redis redis-server.service -u nobody -- redis-server --bind '*' -::* \
-		--port 6379 --protected-mode no --save '' --appendonly no --daemonize no
+		--port 6379 --unixsocket "$FLEET_DIR/redis/socket" --protected-mode no \
+		--save '' --appendonly no --daemonize no
 	fleet_wait_listening redis 6379
 }
 
@@ -166,6 +168,11 @@ demo_traffic()
 	done
 }
 
+# Questions to Redis go by its socket: they are no traffic.
+_demo_redis() { redis-cli -s "$FLEET_DIR/redis/socket" "$@"; }
+
+demo_orders() { _demo_redis get orders; }
+
 # What the programs themselves say they did: name and number, a line each.
 demo_facts()
 {
@@ -175,8 +182,8 @@ demo_facts()
 		$1 == "checkout" && $2 ~ /^checkout/ { print $2 "_requests", $8 }
 		$1 == "shop" { print "edge_2xx", $41; print "edge_5xx", $44; print "edge_connections", $8 }'
 	printf 'charges %s\n' "$("$bindir/psql" -qXAt -h "$FLEET_DIR/orders-db" -U postgres -c 'SELECT count(*) FROM charge')"
-	printf 'orders %s\n' "$(fleet_in redis redis-cli get orders)"
-	printf 'redis_connections %s\n' "$(fleet_in redis redis-cli info stats |
+	printf 'orders %s\n' "$(demo_orders)"
+	printf 'redis_connections %s\n' "$(_demo_redis info stats |
 		tr -d '\r' | sed -n 's/^total_connections_received://p')"
 	printf 'reports %s\n' "$(awk '{print $1}' "$FLEET_DIR/log/partner-reporting.service")"
 	printf 'translated %s\n' "$(fleet_in gw nft list ruleset | sed -n 's/.*counter packets \([0-9]*\).*/\1/p')"

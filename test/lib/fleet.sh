@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2034 # some variables are for those who source this
+# shellcheck disable=SC2034,SC2317 # some variables are for those who source this
 #
 # fleet.sh: a fleet of hosts on one machine, and its end.
 #

@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+#
+# run.sh: the demo.  A real fleet on this machine, captured, and its map in SQL.
+#
+#   --installed     the extension is installed in the server of PG_CONFIG; else it
+#                   is built, and installed in a private copy of that server
+#   --replay        take the recorded traffic, even where capture would work
+#   --record FILE   keep the captured traffic as flow records
+#
+# Environment: PG_CONFIG (default pg_config), TRAFFIC_SECONDS (default 15),
+# DEMO_OUT (default build/demo), where the picture goes.
+#
+# Without root, BTF or network namespaces it replays recorded traffic.  Nothing
+# of it stays but the picture: see test/lib/fleet.sh.
+
+set -euo pipefail
+umask 022
+
+HERE=$(dirname "$(realpath "$0")")
+TOP=$(realpath "$HERE/../..")
+# shellcheck source=test/lib/fleet.sh
+. "$TOP/test/lib/fleet.sh"
+# shellcheck source=test/demo/fleet.sh
+. "$HERE/fleet.sh"
+
+PG_CONFIG=${PG_CONFIG:-pg_config}
+TRAFFIC_SECONDS=${TRAFFIC_SECONDS:-15}
+OUT=${DEMO_OUT:-$TOP/build/demo}
+AGENT=$TOP/topology-agent
+SOURCE='this host'
+REDIS=redis-server
+installed=no
+replay=no
+record=
+
+progress() { printf 'demo: %s\n' "$*"; }
+
+usage()
+{
+	sed -n '3,/^$/s/^# \{0,1\}//p' "$0" >&2
+	exit 64
+}
+
+read_options()
+{
+	while (($#)); do
+		case $1 in
+			--installed) installed=yes ;;
+			--replay) replay=yes ;;
+			--record)
+				(($# > 1)) || usage
+				record=$2
+				shift
+				;;
+			*) usage ;;
+		esac
+		shift
+	done
+	if ! [[ $TRAFFIC_SECONDS =~ ^[1-9][0-9]{0,3}$ ]]; then
+		fleet_die "TRAFFIC_SECONDS is \"$TRAFFIC_SECONDS\": it must be a number of seconds, 1 to 9999"
+	fi
+}
+
+# Why traffic cannot be captured here; nothing where it can.
+why_not_capture()
+{
+	if [[ $replay == yes ]]; then
+		echo "asked to replay"
+	elif ((EUID != 0)); then
+		echo "not root"
+	elif [[ ! -r /sys/kernel/btf/vmlinux ]]; then
+		echo "the kernel has no BTF (/sys/kernel/btf/vmlinux)"
+	elif ! unshare --net --mount true 2>/dev/null; then
+		echo "this root may not make network namespaces"
+	fi
+}
+
+build()
+{
+	progress "building"
+	make -s -C "$TOP" PG_CONFIG="$PG_CONFIG" all >"$FLEET_DIR/log/build" 2>&1 ||
+		{ cat "$FLEET_DIR/log/build" >&2; fleet_die "could not build"; }
+}
+
+# A copy of the server, for the extension to be installed in: PostgreSQL finds
+# its files by their place relative to its programs.
+copy_server()
+{
+	local tree=$FLEET_DIR/server dir
+
+	progress "copying the server, and installing the extension there"
+	for dir in --bindir --pkglibdir --sharedir; do
+		dir=$("$PG_CONFIG" "$dir")
+		mkdir -p "$tree$dir"
+		cp -RL --preserve=mode "$dir/." "$tree$dir"
+	done
+	make -s -C "$TOP" PG_CONFIG="$PG_CONFIG" DESTDIR="$tree" install >"$FLEET_DIR/log/install" 2>&1 ||
+		{ cat "$FLEET_DIR/log/install" >&2; fleet_die "could not install"; }
+	BINDIR=$tree$BINDIR
+}
+
+sql() { "$BINDIR/psql" -qX -v ON_ERROR_STOP=1 -h "$FLEET_DIR/map" -U postgres -d postgres "$@"; }
+
+start_server()
+{
+	BINDIR=$("$PG_CONFIG" --bindir)
+	if [[ $installed == no ]]; then
+		build
+		copy_server
+	fi
+	progress "starting a private PostgreSQL, without any capability"
+	fleet_postgres map - "$BINDIR" "shared_preload_libraries = 'topology'" "statement_timeout = '2min'"
+	sql -o /dev/null -f "$HERE/setup.sql"
+}
+
+source_runs()
+{
+	[[ $(sql -At -v name="$SOURCE" <<<"SELECT state FROM topo.source_status WHERE source = :'name'") == running ]]
+}
+
+start_capture()
+{
+	local dir=/sys/fs/bpf/topology-demo-$$
+
+	progress "pinning the capture in the kernel"
+	# shellcheck disable=SC2016 # expanded by that shell
+	fleet_undo sh -c 'if [ -d "$1" ]; then "$0" unpin --dir "$1"; fi >/dev/null' "$AGENT" "$dir"
+	"$AGENT" pin --dir "$dir" --group "$(id -gn "$FLEET_POSTGRES_USER")" >"$FLEET_DIR/log/pin" 2>&1 ||
+		{ cat "$FLEET_DIR/log/pin" >&2; return 1; }
+	sql -o /dev/null -v name="$SOURCE" -v dir="$dir" <<-'SQL'
+		SELECT topo.add_source(:'name', 'ebpf', 'flow', jsonb_build_object('pin_dir', :'dir'));
+	SQL
+	fleet_wait "$FLEET_DEADLINE" "the source runs" source_runs ||
+		{ sql -x -c 'SELECT * FROM topo.source_status' >&2; tail -n 20 "$FLEET_DIR/log/map" >&2; return 1; }
+}
+
+tell_traffic()
+{
+	progress "traffic: $1 of $TRAFFIC_SECONDS s, $(demo_orders) orders"
+}
+
+# The hosts' names have a prefix only when another demo has taken them.
+fleet_prefix() { if [[ -e /run/netns/shop-edge ]]; then echo "shop$$-"; else echo shop-; fi; }
+
+capture_fleet()
+{
+	start_capture
+	progress "bringing up the fleet: $(wc -w <<<"$(awk '{print $1}' <<<"$DEMO_HOSTS")") hosts, a NAT gateway, and a partner behind it"
+	demo_fleet_up "$BINDIR"
+	demo_traffic "$TRAFFIC_SECONDS" tell_traffic
+	progress "the programs' own counts: $(demo_facts "$BINDIR" | paste -sd, | sed 's/,/, /g; s/_/ /g')"
+	sql -o /dev/null -c 'SELECT topo.flush()'
+	if [[ -n $record ]]; then
+		sql -At -f "$HERE/record.sql" >"$record"
+		progress "recorded $(wc -l <"$record") flow records in $record"
+	fi
+}
+
+replay_fleet()
+{
+	progress "replaying recorded traffic of the same fleet"
+	(cd "$HERE" && sql -o /dev/null -f replay.sql)
+	sql -o /dev/null -c 'SELECT topo.flush()'
+}
+
+answer()
+{
+	mkdir -p "$OUT"
+	sql -v redis="$REDIS" -v dot="$OUT/map.dot" -f "$HERE/questions.sql"
+	if ! command -v dot >/dev/null; then
+		progress "the picture of the map is $OUT/map.dot; graphviz, which would draw it, is missing"
+		return
+	fi
+	dot -Tsvg "$OUT/map.dot" -o "$OUT/map.svg"
+	progress "the picture of the map is $OUT/map.svg"
+}
+
+main()
+{
+	local reason
+
+	read_options "$@"
+	reason=$(why_not_capture)
+	[[ -z $reason || -z $record ]] || fleet_die "cannot record: $reason"
+	fleet_init topology-demo
+	FLEET_PREFIX=$(fleet_prefix)
+	start_server
+	if [[ -n $reason ]]; then
+		progress "no capture: $reason"
+		replay_fleet
+	else
+		capture_fleet
+	fi
+	answer
+}
+
+main "$@"

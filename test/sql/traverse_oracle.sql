@@ -1,0 +1,140 @@
+-- traverse(), reachable_count() and shortest_path() against WITH RECURSIVE, row
+-- for row, on random graphs.  The draws are hashes of their number: always the same.
+SET client_min_messages = warning;
+SELECT topo.create_graph('to_one');
+SELECT topo.create_graph('to_two');
+INSERT INTO topo.node (type, name, tier)
+SELECT CASE WHEN n % 7 = 0 THEN 'external' ELSE 'app' END, 'to-' || n, n % 3 FROM generate_series(0, 59) n;
+CREATE TEMPORARY TABLE member AS SELECT id, row_number() OVER (ORDER BY id) - 1 AS n, topo.node_label(type, name) COLLATE "C" AS label, type, tier
+FROM topo.node WHERE name ~ '^to-';
+
+-- Draw a graph of so many edges anew.
+CREATE FUNCTION pg_temp.draw(seed bigint, edges integer) RETURNS void LANGUAGE sql AS $$
+	DELETE FROM topo_to_one.link;
+	DELETE FROM topo_to_two.link;
+	INSERT INTO topo_to_one.link (src, dst)
+	SELECT s.id, d.id FROM generate_series(1::bigint, edges) e
+		 JOIN member s ON s.n = (hashint8extended(e, seed) & 1073741823) % 60
+		 JOIN member d ON d.n = (hashint8extended(e, seed + 1) & 1073741823) % 60
+	ON CONFLICT DO NOTHING;
+	INSERT INTO topo_to_two.link (src, dst)
+	SELECT s.id, d.id FROM generate_series(1::bigint, edges / 3) e
+		 JOIN member s ON s.n = (hashint8extended(e, seed + 2) & 1073741823) % 60
+		 JOIN member d ON d.n = (hashint8extended(e, seed + 3) & 1073741823) % 60
+	ON CONFLICT DO NOTHING;
+$$;
+
+-- The edges as they are followed.
+CREATE FUNCTION pg_temp.followed(direction text) RETURNS TABLE (near bigint, far bigint, graph text) LANGUAGE sql AS $$
+	WITH link AS (SELECT src, dst, 'to_one' AS graph FROM topo_to_one.link WHERE level = 'a'
+				  UNION ALL SELECT src, dst, 'to_two' FROM topo_to_two.link WHERE level = 'a')
+	SELECT src, dst, graph FROM link WHERE direction IN ('out', 'both')
+	UNION ALL
+	SELECT dst, src, graph FROM link WHERE direction IN ('in', 'both')
+$$;
+
+CREATE FUNCTION pg_temp.oracle(start bigint[], direction text, k integer, tiers integer[])
+RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[]) LANGUAGE sql AS $$
+	WITH RECURSIVE edge AS MATERIALIZED (
+		SELECT * FROM pg_temp.followed(direction)
+	), walk (id, depth) AS (
+		SELECT unnest(start), 0
+		UNION
+		SELECT e.far, w.depth + 1
+		FROM walk w JOIN edge e ON e.near = w.id JOIN member m ON m.id = e.far
+		WHERE w.depth < k AND (m.tier = ANY (tiers) OR m.id = ANY (start))
+	), least AS (
+		SELECT id, min(depth) AS depth FROM walk GROUP BY id
+	), reached AS (
+		SELECT l.id, l.depth, min(p.id) AS parent,
+			   coalesce(array_agg(DISTINCT e.graph) FILTER (WHERE p.id IS NOT NULL), '{}') AS graphs
+		FROM least l LEFT JOIN edge e ON e.far = l.id AND l.depth > 0
+			 LEFT JOIN least p ON p.id = e.near AND p.depth = l.depth - 1
+		GROUP BY l.id, l.depth
+	)
+	SELECT m.label, m.type, r.depth, p.label, r.graphs
+	FROM reached r JOIN member m ON m.id = r.id LEFT JOIN member p ON p.id = r.parent
+	ORDER BY r.depth, m.label
+$$;
+
+-- One comparison of everything: rows in order, the count, and the lengths of paths.
+CREATE FUNCTION pg_temp.compare(a bigint, b bigint, direction text, k integer, tiers integer[])
+RETURNS TABLE (rows bigint, same boolean, same_count boolean, same_path boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	starts text[] := (SELECT array_agg(m.label ORDER BY m.n) FROM member m WHERE m.n IN (a, b));
+	ids bigint[] := (SELECT array_agg(m.id) FROM member m WHERE m.n IN (a, b));
+	filter jsonb := CASE WHEN cardinality(tiers) < 3 THEN jsonb_build_object('tier', tiers) END;
+	wanted text[] := (SELECT array_agg(o::text ORDER BY ordinality) FROM (SELECT row(o.node, o.node_type, o.depth, o.parent, o.graphs) AS o, ordinality FROM pg_temp.oracle(ids, direction, k, tiers) WITH ORDINALITY o) q);
+	got text[] := (SELECT array_agg(t::text ORDER BY ordinality) FROM (SELECT row(t.node, t.node_type, t.depth, t.parent, t.graphs) AS t, ordinality
+				   FROM topo.traverse(starts, direction, k, ARRAY['to_one', 'to_two'], node_filter => filter) WITH ORDINALITY t) q);
+	target text := (SELECT m.label FROM member m WHERE m.n = (a * 7 + b + 1) % 60);
+BEGIN
+	rows := cardinality(wanted);
+	same := got = wanted;
+	same_count := topo.reachable_count(starts, direction, k, ARRAY['to_one', 'to_two'], node_filter => filter) = rows - cardinality(ids);
+	same_path := (SELECT max(step) FROM topo.shortest_path(starts[1], target, ARRAY['to_one', 'to_two'], max_depth => k, direction => compare.direction))
+				 IS NOT DISTINCT FROM
+				 (SELECT o.depth FROM pg_temp.oracle(ids[array_position(ids, (SELECT m.id FROM member m WHERE m.label = starts[1])):array_position(ids, (SELECT m.id FROM member m WHERE m.label = starts[1]))], direction, k, '{0,1,2}') o WHERE o.node = target);
+	RETURN NEXT;
+END
+$$;
+
+-- Sparse to dense, all directions, depths and filters
+CREATE FUNCTION pg_temp.compare_all(seed bigint, edges integer, OUT comparisons bigint, OUT rows bigint, OUT different bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pg_temp.draw(seed, edges);
+	SELECT count(*), sum(c.rows), count(*) FILTER (WHERE (c.same AND c.same_count AND c.same_path) IS NOT TRUE)
+	INTO comparisons, rows, different
+	FROM unnest(ARRAY[0, 13, 14, 59]) a, unnest(ARRAY['out', 'in', 'both']) d, unnest(ARRAY[0, 1, 2, 3, 60]) k,
+		 (VALUES ('{0,1,2}'::integer[]), ('{0,1}')) f (tiers),
+		 pg_temp.compare(a, (a * 5 + seed) % 60, d, k, f.tiers) c;
+END
+$$;
+SELECT edges, c.* FROM unnest(ARRAY[20, 40, 60, 90, 150, 400]) edges, pg_temp.compare_all(edges, edges) c;
+
+-- A chain longer than a look-up is wide, and a frontier that takes several
+SELECT topo.create_graph('to_wide');
+INSERT INTO topo.node (type, name) SELECT 'to', 'w' || n FROM generate_series(0, 20000) n;
+INSERT INTO topo_to_wide.link (src, dst)
+SELECT topo.node_id('to:w0'), id FROM topo.node WHERE type = 'to' AND name <> 'w0';
+INSERT INTO topo_to_wide.link (src, dst)
+SELECT s.id, d.id FROM topo.node s JOIN topo.node d ON d.type = 'to' AND d.name = 'w' || (substr(s.name, 2)::integer + 1)
+WHERE s.type = 'to' AND s.name <> 'w0';
+SELECT depth, count(*), count(DISTINCT node) FROM topo.traverse('{to:w0}', graphs => '{to_wide}') GROUP BY depth ORDER BY depth;
+SELECT depth, count(*) FROM topo.traverse('{to:w1}', 'both', 2, graphs => '{to_wide}', node_filter => '{"type": "to"}') GROUP BY depth ORDER BY depth;
+SELECT topo.reachable_count('{to:w1}', graphs => '{to_wide}', edge_types => '{calls}');
+SELECT count(*), max(step) FROM topo.shortest_path('to:w1', 'to:w3000', '{to_wide}');
+
+-- A frontier reads the table at most once a chunk and direction, even with a plan
+-- that was made when the table was tiny, and where few nodes have all edges.
+SELECT topo.create_graph('to_grown');
+INSERT INTO topo_to_grown.link (src, dst)
+SELECT topo.node_id('to:w' || n), topo.node_id('to:w1') FROM generate_series(2, 4) n;
+ANALYZE topo_to_grown.link;
+SELECT topo.reachable_count('{to:w1}', 'both', graphs => '{to_grown}');
+INSERT INTO topo_to_grown.link (src, dst)
+SELECT id, topo.node_id('to:w1') FROM topo.node WHERE type = 'to' AND name NOT IN ('w0', 'w1', 'w2', 'w3', 'w4');
+-- Rows that this transaction has read from the table and from its indexes
+CREATE FUNCTION pg_temp.rows_read() RETURNS bigint LANGUAGE sql AS $$
+	SELECT sum(pg_stat_get_xact_tuples_returned(c.oid))::bigint
+	FROM pg_class c WHERE c.relnamespace = 'topo_to_grown'::regnamespace AND c.relname ~ '^link'
+$$;
+CREATE FUNCTION pg_temp.reach(direction text, starts text[], k integer, OUT reached bigint, OUT rows_read bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+	rows_read := -pg_temp.rows_read();
+	reached := topo.reachable_count(starts, direction, k, graphs => '{to_grown}');
+	rows_read := rows_read + pg_temp.rows_read();
+END
+$$;
+SELECT reached, rows_read <= 20000 AS few_rows FROM pg_temp.reach('out', '{to:w5,to:w6}', 1);
+-- Three chunks and two narrow frontiers, each in two directions
+SELECT reached, rows_read <= 5 * 2 * 20000 AS few_rows FROM pg_temp.reach('both', '{to:w5}', NULL);
+VACUUM ANALYZE topo_to_grown.link;
+SELECT reached, rows_read <= 5 * 2 * 20000 AS few_rows FROM pg_temp.reach('both', '{to:w5}', NULL);
+-- With statistics it is an index look-up of what is there.
+SELECT * FROM pg_temp.reach('out', '{to:w5,to:w6}', 1);
+
+SELECT topo.drop_graph(g) FROM unnest(ARRAY['to_one', 'to_two', 'to_wide', 'to_grown']) g;
+DELETE FROM topo.node WHERE name ~ '^to-' OR type = 'to';
