@@ -1,0 +1,193 @@
+# Servers with the extension, and the questions that tests ask them.
+package Topology;
+
+use strict;
+use warnings;
+use Exporter qw(import);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Topology::Kernel;
+use Topology::Program;
+
+our @EXPORT = (
+	@Topology::Kernel::EXPORT,
+	qw(new_server create_map add_ebpf_source start_program run_program serve call hold
+	  state_query state_of worker_of await within hop_totals edge_totals totals));
+
+# Longer than anything here may take.
+$PostgreSQL::Test::Utils::timeout_default = 60 unless $ENV{PG_TEST_TIMEOUT_DEFAULT};
+
+# A started server that preloads the extension, with the service map in database
+# postgres.  conf: more lines; init: options of init(); map => 0: no service map.
+sub new_server
+{
+	my ($name, %option) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(%{ $option{init} // {} });
+	$node->append_conf('postgresql.conf', <<"EOT" . ($option{conf} // ''));
+shared_preload_libraries = 'topology'
+max_worker_processes = 16
+topology.flush_interval = 100ms
+topology.snapshot_interval = 500ms
+EOT
+	$node->start;
+	create_map($node, 'postgres') if $option{map} // 1;
+	return $node;
+}
+
+sub create_map
+{
+	my ($node, $database) = @_;
+
+	$node->safe_psql($database, 'CREATE EXTENSION topology; SELECT topo.create_service_map()');
+	return;
+}
+
+# A source of captured flows, running when this returns.
+sub add_ebpf_source
+{
+	my ($node, $dir, %option) = @_;
+	my $database = $option{database} // 'postgres';
+	my $name = $option{name} // 'host';
+
+	$node->safe_psql($database,
+		"SELECT topo.add_source('$name', 'ebpf', 'flow', '{\"pin_dir\": \"$dir\"}')");
+	$node->poll_query_until($database, state_query($name), 'running')
+	  or die 'the source does not run';
+	return;
+}
+
+sub start_program { return Topology::Program->new(@_) }
+
+# Run a program to its end; returns its totals.
+sub run_program { return Topology::Program->new(@_)->finish }
+
+# A server program on a host, ready.
+sub serve
+{
+	my ($host, $app, @arguments) = @_;
+
+	return start_program(
+		in => $host,
+		env => { OTEL_SERVICE_NAME => $app },
+		args => [ 'serve', '--name', $app, @arguments ])->expect('ready');
+}
+
+# Calls from a host to their end; returns the totals.
+sub call
+{
+	my ($host, $app, @arguments) = @_;
+
+	return run_program(
+		in => $host,
+		env => { OTEL_SERVICE_NAME => $app },
+		args => [ 'call', '--name', $app, @arguments ]);
+}
+
+# Open connections from a host; each line "step" is an exchange on all of them.
+sub hold
+{
+	my ($host, $app, @arguments) = @_;
+
+	return start_program(
+		in => $host,
+		env => { OTEL_SERVICE_NAME => $app },
+		args => [ 'call', '--hold', '--name', $app, @arguments ])->expect('open');
+}
+
+sub state_query
+{
+	my ($source) = @_;
+
+	return "SELECT state FROM topo.source_status WHERE source = '$source'";
+}
+
+sub state_of
+{
+	my ($node, $database, $source) = @_;
+
+	return $node->safe_psql($database, state_query($source));
+}
+
+# The process id of a source's worker; empty: there is none.
+sub worker_of
+{
+	my ($node, $database, $source) = @_;
+
+	return $node->safe_psql($database,
+		"SELECT w.pid FROM topo.source_workers() w JOIN topo.source s ON s.id = w.source WHERE s.name = '$source'"
+	);
+}
+
+# A test: the query comes to yield what is expected.
+sub await
+{
+	my ($node, $database, $query, $expected, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return ok($node->poll_query_until($database, $query, $expected), $name);
+}
+
+# A test: the same, within some seconds.
+sub within
+{
+	my ($seconds, $node, $database, $query, $expected, $name) = @_;
+	my $deadline = time + $seconds;
+	my $got;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	while (1)
+	{
+		my $late = time >= $deadline;
+
+		$got = $node->safe_psql($database, $query);
+		return pass("$name, within $seconds s") if $got eq $expected;
+		last if $late;
+		sleep 0.05;
+	}
+	return is($got, $expected, "$name, within $seconds s");
+}
+
+# connections|failed|bytes sent|bytes received between two addresses, as one end
+# reported them.
+sub hop_totals
+{
+	my ($source, $target, $port, $reported_by) = @_;
+
+	return <<"EOT";
+SELECT coalesce(sum(connections), 0), coalesce(sum(failed), 0),
+	   coalesce(sum(bytes_sent), 0), coalesce(sum(bytes_received), 0)
+FROM topo.hops()
+WHERE source = '$source' AND target = '$target' AND target_port = $port AND reported_by = '$reported_by'
+EOT
+}
+
+# The same from one node to another, in the map.
+sub edge_totals
+{
+	my ($source, $target) = @_;
+
+	return <<"EOT";
+SELECT connections, topo.failed(traffic), bytes_sent, bytes_received
+FROM topo.edges() WHERE source = '$source' AND target = '$target'
+EOT
+}
+
+# What a client program did, as those queries tell it.
+sub totals
+{
+	my @totals = @_;
+	my @sums;
+
+	foreach my $total (@totals)
+	{
+		my @fields = @{$total}{qw(connections failed sent received)};
+		$sums[$_] += $fields[$_] foreach 0 .. 3;
+	}
+	return join '|', @sums;
+}
+
+1;

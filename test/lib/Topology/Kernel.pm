@@ -1,0 +1,186 @@
+# What tests need of the kernel: privileges, pinned captures, and hosts in
+# network namespaces.  All that is made here is removed when the test ends,
+# whichever way; what a killed test left behind is removed by the next one.
+package Topology::Kernel;
+
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(basename dirname);
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Topology::Program;
+
+our @EXPORT = qw(need_kernel as_root pin unpin pin_dir_of network agent capture_dump cgroup);
+
+my $root = abs_path(dirname(__FILE__) . '/../../..');
+my $bpffs = '/sys/fs/bpf';
+my (@pinned, @namespaces, @cgroups);
+
+# CAP_KILL, CAP_SETGID, CAP_SETUID: to become root for a command;
+# CAP_SYS_ADMIN: to enter a namespace
+my @capabilities = (5, 6, 7, 21);
+
+sub agent { return $ENV{TOPOLOGY_AGENT} // "$root/topology-agent" }
+
+sub capture_dump { return $ENV{TOPOLOGY_CAPTURE_DUMP} // "$root/build/capture_dump" }
+
+sub why_no_kernel
+{
+	my ($effective) = slurp_file('/proc/self/status') =~ /^CapEff:\s*(\w+)/m;
+
+	return 'needs the capabilities of root'
+	  if grep { !(hex($effective) & (1 << $_)) } @capabilities;
+	return 'the kernel has no BTF' unless -r '/sys/kernel/btf/vmlinux';
+	return agent() . ' is not built' unless -x agent();
+	return;
+}
+
+# Skip the whole test without what it needs; where nothing may be skipped, fail.
+sub need_kernel
+{
+	my $why = why_no_kernel();
+
+	if (!$why)
+	{
+		remove_leftovers();
+		return;
+	}
+	BAIL_OUT($why) if $ENV{TOPOLOGY_REQUIRE_ALL};
+	plan skip_all => $why;
+	return;
+}
+
+sub root_command { return ('setpriv', '--reuid=0', '--regid=0', '--clear-groups', '--', @_) }
+
+# Run a command as root; die when it fails.  Returns its output.
+sub as_root
+{
+	my @command = @_;
+	my ($out, $err) = run_command([ root_command(@command) ]);
+
+	die "@command: $err" if $? != 0;
+	return $out;
+}
+
+sub pin_dir_of
+{
+	my ($name) = @_;
+
+	return "$bpffs/topology-test-$$-$name";
+}
+
+# Pin a capture of this test's own; returns its directory.
+sub pin
+{
+	my ($name, @options) = @_;
+	my $dir = pin_dir_of($name);
+
+	push @pinned, $dir;
+	as_root(agent(), 'pin', '--dir', $dir, '--group', 'postgres', @options);
+	return $dir;
+}
+
+sub unpin
+{
+	my ($dir) = @_;
+
+	as_root(agent(), 'unpin', '--dir', $dir);
+	return;
+}
+
+sub add_host
+{
+	my ($switch, $host) = @_;
+
+	as_root('ip', 'netns', 'add', $host->{namespace});
+	push @namespaces, $host->{namespace};
+	as_root('sh', '-ec', <<"EOT");
+ip link add eth0 netns $host->{namespace} type veth peer name port$host->{number} netns $switch
+ip -n $switch link set port$host->{number} master switch up
+ip -n $host->{namespace} link set lo up
+ip -n $host->{namespace} link set eth0 up
+ip -n $host->{namespace} addr add $host->{ip4}/24 dev eth0
+ip -n $host->{namespace} addr add $host->{ip6}/64 dev eth0 nodad
+EOT
+	return;
+}
+
+# Hosts in network namespaces, joined by a bridge: by name a hash with
+# namespace, ip4 and ip6.
+sub network
+{
+	my @names = @_;
+	my $switch = "topo-t$$-switch";
+	my %hosts;
+
+	as_root('ip', 'netns', 'add', $switch);
+	push @namespaces, $switch;
+	as_root('ip', '-n', $switch, 'link', 'add', 'switch', 'type', 'bridge');
+	as_root('ip', '-n', $switch, 'link', 'set', 'switch', 'up');
+	foreach my $name (@names)
+	{
+		my $number = 1 + keys %hosts;
+
+		$hosts{$name} = {
+			name => $name,
+			number => $number,
+			namespace => "topo-t$$-$name",
+			ip4 => sprintf('10.%d.%d.%d', 64 + ($$ >> 8) % 64, $$ % 256, $number),
+			ip6 => sprintf('fd00:70:%x::%x', $$ % 65536, $number)
+		};
+		add_host($switch, $hosts{$name});
+	}
+	return \%hosts;
+}
+
+# A cgroup v2 of this name: the words that, put before a command line, run it
+# there; nothing where there is no such hierarchy.
+sub cgroup
+{
+	my ($name) = @_;
+	my ($mount) = slurp_file('/proc/mounts') =~ /^\S+ (\S+) cgroup2 /m;
+
+	return unless $mount;
+	my $parent = "$mount/topo-t$$";
+	my $path = "$parent/$name";
+	as_root('mkdir', '-p', $path);
+	push @cgroups, $path, $parent;
+	return root_command('sh', '-c', "echo \$\$ > $path/cgroup.procs && exec \"\$@\"", 'sh');
+}
+
+sub process_lives { return -d "/proc/$_[0]" }
+
+# Of tests that were killed.
+sub remove_leftovers
+{
+	foreach my $path (glob "/run/netns/topo-t*")
+	{
+		run_command([ root_command('ip', 'netns', 'delete', basename($path)) ])
+		  if $path =~ /topo-t(\d+)-/ && !process_lives($1);
+	}
+	foreach my $dir (split /\n/, (run_command([ root_command('ls', $bpffs) ]))[0])
+	{
+		run_command([ root_command(agent(), 'unpin', '--dir', "$bpffs/$dir") ])
+		  if $dir =~ /^topology-test-(\d+)-/ && !process_lives($1);
+	}
+	return;
+}
+
+# exit() in a handler runs the END blocks, which a signal alone does not.
+$SIG{$_} = sub { exit 1 }
+  foreach qw(HUP INT TERM);
+
+END
+{
+	my $status = $?;
+
+	Topology::Program::end_all();
+	run_command([ root_command(agent(), 'unpin', '--dir', $_) ]) foreach @pinned;
+	run_command([ root_command('ip', 'netns', 'delete', $_) ]) foreach @namespaces;
+	run_command([ root_command('rmdir', $_) ]) foreach @cgroups;
+	$? = $status;
+}
+
+1;
