@@ -88,10 +88,14 @@ RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs tex
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT * FROM topo.traverse(ARRAY[$1], 'in', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	-- the first page has the node itself, which is no answer
+	SELECT t.*
+	FROM topo.traverse(ARRAY[$1], 'in', $2, $3, $4, $5, $6, $7, $8,
+					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11) t
+	WHERE t.depth > 0
 $$;
 COMMENT ON FUNCTION topo.upstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text) IS
-'who calls a node, who calls those, and so on; the node itself is at depth 0. The arguments are those of traverse()';
+'who calls a node, who calls those, and so on, without the node itself. The arguments are those of traverse()';
 
 CREATE FUNCTION topo.downstream(
 	name        text,
@@ -109,10 +113,14 @@ RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs tex
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT * FROM topo.traverse(ARRAY[$1], 'out', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	-- the first page has the node itself, which is no answer
+	SELECT t.*
+	FROM topo.traverse(ARRAY[$1], 'out', $2, $3, $4, $5, $6, $7, $8,
+					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11) t
+	WHERE t.depth > 0
 $$;
 COMMENT ON FUNCTION topo.downstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text) IS
-'what a node calls, what those call, and so on; the node itself is at depth 0. The arguments are those of traverse()';
+'what a node calls, what those call, and so on, without the node itself. The arguments are those of traverse()';
 
 CREATE FUNCTION topo.blast_radius(
 	name        text,

@@ -88,12 +88,12 @@ BEGIN
 	PERFORM pg_temp.draw(seed, edges);
 	SELECT count(*), sum(c.rows), count(*) FILTER (WHERE (c.same AND c.same_count AND c.same_path) IS NOT TRUE)
 	INTO comparisons, rows, different
-	FROM unnest(ARRAY[0, 13, 14, 59]) a, unnest(ARRAY['out', 'in', 'both']) d, unnest(ARRAY[0, 1, 2, 3, 60]) k,
+	FROM unnest(ARRAY[0, 13, 59]) a, unnest(ARRAY['out', 'in', 'both']) d, unnest(ARRAY[0, 1, 2, 3, 9]) k,
 		 (VALUES ('{0,1,2}'::integer[]), ('{0,1}')) f (tiers),
 		 pg_temp.compare(a, (a * 5 + seed) % 60, d, k, f.tiers) c;
 END
 $$;
-SELECT edges, c.* FROM unnest(ARRAY[20, 40, 60, 90, 150, 400]) edges, pg_temp.compare_all(edges, edges) c;
+SELECT edges, c.* FROM unnest(ARRAY[20, 60, 90, 150]) edges, pg_temp.compare_all(edges, edges) c;
 
 -- A chain longer than a look-up is wide, and a frontier that takes several
 SELECT topo.create_graph('to_wide');
