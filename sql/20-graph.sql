@@ -450,11 +450,16 @@ COMMENT ON FUNCTION topo.create_service_map() IS
 CREATE FUNCTION topo.drop_graph(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET client_min_messages = warning -- not what DROP SCHEMA cascades to
 AS $$
 DECLARE
 	graph topo.graph := topo.existing_graph(name);
 BEGIN
 	DELETE FROM topo.graph g WHERE g.name = graph.name;
+	IF NOT FOUND THEN
+		-- somebody else dropped it meanwhile
+		PERFORM topo.existing_graph(drop_graph.name);
+	END IF;
 	EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', graph.schema_name);
 END
 $$;
