@@ -29,6 +29,16 @@ typedef enum slot_state
 	SLOT_BACKOFF /* failed; started again at next_start */
 } slot_state;
 
+/*
+ * What sessions wait for, as numbers that only grow: that what was gathered is
+ * written, and that the log has been read to its end as of the request.
+ */
+typedef struct slot_requests
+{
+	uint64 flush;
+	uint64 catch_up;
+} slot_requests;
+
 /* One source of one database.  database InvalidOid: the slot is free. */
 typedef struct source_slot
 {
@@ -43,8 +53,8 @@ typedef struct source_slot
 	TimestampTz running_since; /* 0: it never came so far */
 	pid_t pid;                 /* 0: no process */
 	Latch *latch;
-	uint64 flush_requested;
-	uint64 flush_done;
+	slot_requests requested;
+	slot_requests done;
 	int64 lag;
 	char last_error[REGISTRY_ERROR]; /* until a turn goes well */
 } source_slot;
