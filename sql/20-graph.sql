@@ -450,11 +450,16 @@ COMMENT ON FUNCTION topo.create_service_map() IS
 CREATE FUNCTION topo.drop_graph(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET client_min_messages = warning -- not what DROP SCHEMA cascades to
 AS $$
 DECLARE
 	graph topo.graph := topo.existing_graph(name);
 BEGIN
 	DELETE FROM topo.graph g WHERE g.name = graph.name;
+	IF NOT FOUND THEN
+		-- somebody else dropped it meanwhile
+		PERFORM topo.existing_graph(drop_graph.name);
+	END IF;
 	EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', graph.schema_name);
 END
 $$;
@@ -491,16 +496,21 @@ DECLARE
 	inner_query text := pg_catalog.regexp_replace(query, '[;[:space:]]+$', '');
 	rows refcursor;
 BEGIN
-	-- one statement that yields rows, and nothing else
-	OPEN rows NO SCROLL FOR EXECUTE inner_query;
-	CLOSE rows;
+	BEGIN
+		OPEN rows NO SCROLL FOR EXECUTE inner_query;
+		CLOSE rows;
+	EXCEPTION WHEN invalid_cursor_definition THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'edges are loaded from one statement that yields rows',
+			HINT = 'For example SELECT caller, callee FROM contracts.';
+	END;
 	IF topo.yields_columns(inner_query, 4) OR NOT topo.yields_columns(inner_query, 2) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'the query does not yield two or three columns',
 			HINT = 'It must yield source, target and, if it likes, type, all text.';
 	END IF;
 	EXECUTE pg_catalog.format(
-		E'CREATE TEMPORARY TABLE topo_load_edge ON COMMIT DROP AS SELECT q.source::text, q.target::text, %s::text AS type FROM (%s\n) q (source, target%s)',
+		E'CREATE TEMPORARY TABLE topo_load_edge ON COMMIT DROP AS SELECT q.source::pg_catalog.text, q.target::pg_catalog.text, %s::pg_catalog.text AS type FROM (%s\n) q (source, target%s)',
 		CASE WHEN topo.yields_columns(inner_query, 3) THEN 'q.type' ELSE 'NULL' END,
 		inner_query,
 		CASE WHEN topo.yields_columns(inner_query, 3) THEN ', type' END);

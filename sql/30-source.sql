@@ -135,7 +135,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	IF name IS NULL OR name = '' OR octet_length(name) > 63 OR name ~ '[[:cntrl:]]' THEN
+	IF name IS NULL OR name = '' OR octet_length(name) > 63 OR name ~ '[\u0001-\u001f\u007f]' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_name',
 			MESSAGE = pg_catalog.format('%s cannot be the name of a source', coalesce(quote_literal(name), 'NULL')),
 			HINT = 'Give 1 to 63 bytes without control characters.';
@@ -258,6 +258,7 @@ DECLARE
 	letter topo.dead_letter;
 	replayed bigint := 0;
 	refusal text;
+	field text;
 BEGIN
 	FOR letter IN SELECT * FROM topo.dead_letter d WHERE d.source = origin.name ORDER BY d.id FOR UPDATE LOOP
 		BEGIN
@@ -265,8 +266,8 @@ BEGIN
 			DELETE FROM topo.dead_letter d WHERE d.id = letter.id;
 			replayed := replayed + 1;
 		EXCEPTION WHEN data_exception THEN
-			GET STACKED DIAGNOSTICS refusal = MESSAGE_TEXT;
-			UPDATE topo.dead_letter d SET reason = refusal WHERE d.id = letter.id;
+			GET STACKED DIAGNOSTICS refusal = MESSAGE_TEXT, field = PG_EXCEPTION_DETAIL;
+			UPDATE topo.dead_letter d SET reason = concat_ws(': ', refusal, nullif(field, '')) WHERE d.id = letter.id;
 		END;
 	END LOOP;
 	RETURN replayed;

@@ -192,32 +192,58 @@ $$;
 COMMENT ON FUNCTION topo.drop_expired_partitions() IS
 'drop the partitions that are older than their retention; none where somebody is in the way';
 
+CREATE FUNCTION topo.app_of(node topo.node) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- no pinned search_path: it must be inlined, and names all with their schema
+AS $$
+	SELECT CASE WHEN node.type OPERATOR(pg_catalog.=) 'cluster' AND node.parent IS NOT NULL THEN node.parent ELSE node.id END
+$$;
+COMMENT ON FUNCTION topo.app_of(topo.node) IS 'the node that stands for this one at the level of apps';
+
+CREATE FUNCTION topo.nodes_of_same_apps(nodes bigint[]) RETURNS bigint[]
+LANGUAGE sql STABLE PARALLEL SAFE STRICT
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	WITH app AS MATERIALIZED (
+		SELECT DISTINCT topo.app_of(n) AS id FROM topo.node n WHERE n.id = ANY (nodes)
+	)
+	SELECT array_agg(id)
+	FROM (SELECT a.id FROM app a
+		  UNION ALL
+		  SELECT n.id FROM app a JOIN topo.node n ON n.parent = a.id AND n.type = 'cluster') m
+$$;
+COMMENT ON FUNCTION topo.nodes_of_same_apps(bigint[]) IS 'the apps that nodes stand for, and all clusters of these';
+
 CREATE FUNCTION topo.delete_faded_edges(schema name, cutoff timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
+DECLARE
+	faded topo.edge_key[];
+	sources bigint[];
 BEGIN
-	EXECUTE format($fade$
-		WITH faded AS (
-			DELETE FROM %1$I.live_edge WHERE last_seen <= $1 RETURNING src, dst, type
-		), of_clusters AS (
-			DELETE FROM %1$I.link l USING faded f
-			WHERE (l.level, l.src, l.dst, l.type) = ('c', f.src, f.dst, f.type)
-		), of_apps AS (
-			SELECT DISTINCT topo.app_of(s) AS src, topo.app_of(d) AS dst, f.type
-			FROM faded f JOIN topo.node s ON s.id = f.src JOIN topo.node d ON d.id = f.dst
-		)
-		DELETE FROM %1$I.link l USING of_apps a
-		WHERE (l.level, l.src, l.dst, l.type) = ('a', a.src, a.dst, a.type)
-			  AND NOT EXISTS (
-				SELECT FROM %1$I.live_edge e JOIN topo.node s ON s.id = e.src JOIN topo.node d ON d.id = e.dst
-				WHERE e.last_seen > $1 AND e.type = a.type
-					  AND topo.app_of(s) = a.src AND topo.app_of(d) = a.dst)
-		$fade$, schema) USING cutoff;
+	EXECUTE format('WITH faded AS (DELETE FROM %I.live_edge WHERE last_seen <= $1 RETURNING src, dst, type)
+					SELECT array_agg((src, dst, type)::topo.edge_key) FROM faded', schema)
+	INTO faded USING cutoff;
+	sources := topo.nodes_of_same_apps(ARRAY(SELECT DISTINCT f.src FROM unnest(faded) f));
+	EXECUTE format('DELETE FROM %I.link l USING unnest($1) f
+					WHERE l.level = ''c'' AND l.src = f.src AND l.dst = f.dst AND l.type = f.type', schema)
+	USING faded;
+	-- arrays, since the planner knows their lengths; EXCEPT, since no wrong estimate makes it quadratic
+	EXECUTE format($apps$
+		DELETE FROM %1$I.link l
+		USING (SELECT topo.app_of(s) AS src, topo.app_of(d) AS dst, f.type
+			   FROM unnest($1) f JOIN topo.node s ON s.id = f.src JOIN topo.node d ON d.id = f.dst
+			   EXCEPT
+			   SELECT topo.app_of(s), topo.app_of(d), e.type
+			   FROM %1$I.live_edge e JOIN topo.node s ON s.id = e.src JOIN topo.node d ON d.id = e.dst
+			   WHERE e.src = ANY ($2)) gone
+		WHERE l.level = 'a' AND l.src = gone.src AND l.dst = gone.dst AND l.type = gone.type
+		$apps$, schema) USING faded, sources;
 END
 $$;
 COMMENT ON FUNCTION topo.delete_faded_edges(name, timestamptz) IS
-'take the edges not seen since then out of live_edge and link; an app''s edge goes with the last of its clusters''';
+'take the edges not seen since then out of live_edge and link; the edge of an app goes with the last of its clusters';
 
 CREATE FUNCTION topo.fade_edges(graph topo.graph) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -318,15 +344,6 @@ END
 $$;
 COMMENT ON FUNCTION topo.graphs_asked(text[]) IS
 'the graphs of those names, in order of name; NULL: those of the service map, or all where there is none';
-
-CREATE FUNCTION topo.app_of(node topo.node) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
--- no pinned search_path: it must be inlined, and names nothing
-AS $$
-	SELECT CASE WHEN node.type OPERATOR(pg_catalog.=) 'cluster' AND node.parent IS NOT NULL THEN node.parent ELSE node.id END
-$$;
-COMMENT ON FUNCTION topo.app_of(topo.node) IS
-'the node that stands for a node at the level of apps: a cluster''s app, else itself';
 
 --
 -- edges()
@@ -453,7 +470,6 @@ DECLARE
 	chosen topo.graph[] := ARRAY(SELECT g FROM topo.graphs_asked(asked) g);
 BEGIN
 	PERFORM topo.check_during(during);
-	-- the graphs come in order of name, so array_agg() needs no sort
 	RETURN QUERY
 	WITH edge AS MATERIALIZED (
 		SELECT e.src, e.dst, array_agg(g.name) AS graphs,
@@ -472,7 +488,11 @@ BEGIN
 		FROM topo.node n
 		WHERE n.id IN (SELECT e.src FROM edge e UNION SELECT e.dst FROM edge e)
 	)
-	SELECT s.label, d.label, e.graphs, e.traffic, e.first_seen, e.last_seen,
+	SELECT s.label, d.label,
+		   -- an ORDER BY in array_agg() would sort all edges of all graphs
+		   CASE WHEN cardinality(e.graphs) = 1 THEN e.graphs
+				ELSE ARRAY(SELECT x FROM unnest(e.graphs) x ORDER BY x COLLATE "C") END,
+		   e.traffic, e.first_seen, e.last_seen,
 		   CASE WHEN e.via IS NOT NULL THEN topo.node_labels(e.via) END, e.confidence
 	FROM edge e JOIN label s ON s.id = e.src JOIN label d ON d.id = e.dst;
 END

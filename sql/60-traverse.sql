@@ -2,7 +2,8 @@
 -- Traversal: what is reached from where.
 --
 -- The functions that search are C.  They run SQL with the caller's rights, so
--- they pin search_path like all others.
+-- they pin search_path like all others.  Compiling their queries would cost more
+-- than running them, and would be done again at every depth: jit is off.
 --
 
 CREATE FUNCTION topo.traverse(
@@ -21,6 +22,7 @@ CREATE FUNCTION topo.traverse(
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
 LANGUAGE c STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET jit = off
 AS 'MODULE_PATHNAME', 'topo_traverse';
 COMMENT ON FUNCTION topo.traverse(text[], text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text) IS
 'breadth first from the start nodes: each node once, at its least depth, ordered by depth and then label (by its bytes); parent is the one with the least id of the nodes that it was reached from, graphs are all that know an edge to it from any node of the depth before; start nodes have depth 0, no parent and no graphs.
@@ -44,6 +46,7 @@ CREATE FUNCTION topo.reachable_count(
 RETURNS bigint
 LANGUAGE c STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET jit = off
 AS 'MODULE_PATHNAME', 'topo_reachable_count';
 COMMENT ON FUNCTION topo.reachable_count(text[], text, integer, text[], tstzrange, text[], jsonb, text) IS
 'how many nodes traverse() reaches, the start nodes not counted; no label is looked up and no row is made';
@@ -60,6 +63,7 @@ CREATE FUNCTION topo.shortest_path(
 RETURNS TABLE (step integer, node text, node_type text, graphs text[])
 LANGUAGE c STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET jit = off
 AS 'MODULE_PATHNAME', 'topo_shortest_path';
 COMMENT ON FUNCTION topo.shortest_path(text, text, text[], tstzrange, integer, text, text, text[]) IS
 'the nodes on a way from a to b with the fewest steps, a at step 0, and the graphs that know the edge to each; of several ways the one that, seen from b, goes over the nodes with the least ids; no rows where there is none. The other arguments are those of traverse()';
@@ -84,10 +88,14 @@ RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs tex
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT * FROM topo.traverse(ARRAY[$1], 'in', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	-- the first page has the node itself, which is no answer
+	SELECT t.*
+	FROM topo.traverse(ARRAY[$1], 'in', $2, $3, $4, $5, $6, $7, $8,
+					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11) t
+	WHERE t.depth > 0
 $$;
 COMMENT ON FUNCTION topo.upstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text) IS
-'who calls a node, who calls those, and so on; the node itself is at depth 0. The arguments are those of traverse()';
+'who calls a node, who calls those, and so on, without the node itself. The arguments are those of traverse()';
 
 CREATE FUNCTION topo.downstream(
 	name        text,
@@ -105,10 +113,14 @@ RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs tex
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT * FROM topo.traverse(ARRAY[$1], 'out', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	-- the first page has the node itself, which is no answer
+	SELECT t.*
+	FROM topo.traverse(ARRAY[$1], 'out', $2, $3, $4, $5, $6, $7, $8,
+					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11) t
+	WHERE t.depth > 0
 $$;
 COMMENT ON FUNCTION topo.downstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text) IS
-'what a node calls, what those call, and so on; the node itself is at depth 0. The arguments are those of traverse()';
+'what a node calls, what those call, and so on, without the node itself. The arguments are those of traverse()';
 
 CREATE FUNCTION topo.blast_radius(
 	name        text,

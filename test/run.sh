@@ -39,10 +39,13 @@ as_server_user() {
 	fi
 }
 
-# The same user with every capability, for tests that make hosts and pin programs.
+# The same user, able to become root for a command: tests make hosts and pin programs.
 as_privileged_user() {
+	local capabilities=+setuid,+setgid,+sys_admin,+kill
+
 	if [ "$(id -u)" -eq 0 ]; then
-		setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=+all --ambient-caps=+all "$@"
+		setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=$capabilities \
+			--ambient-caps=$capabilities "$@"
 	else
 		"$@"
 	fi
@@ -153,7 +156,9 @@ part_isolation() { run_regress "$pgxs/isolation/pg_isolation_regress" specs spec
 part_tap() {
 	local tap=$work/tap
 	mkdir -p "$tap"
-	cp -a "$root/test" "$work/" && cp -a "$root/topology-agent" "$tap/"
+	make -s -C "$root" PG_CONFIG="$PG_CONFIG" build/capture_dump || count 0 1 0
+	cp -a "$root/test" "$work/"
+	cp -a "$root/topology-agent" "$root/build/capture_dump" "$tap/"
 	[ "$(id -u)" -ne 0 ] || chown -R postgres "$tap" "$work/test"
 	chmod 755 "$work"
 	(cd "$tap" && as_privileged_user env \
@@ -161,7 +166,7 @@ part_tap() {
 		PERL5LIB="$pgxs/perl:$work/test/lib" \
 		PG_REGRESS="$pgxs/regress/pg_regress" \
 		TOPOLOGY_PG_BINDIR="$bindir" \
-		TOPOLOGY_AGENT="$tap/topology-agent" \
+		TOPOLOGY_AGENT="$tap/topology-agent" TOPOLOGY_CAPTURE_DUMP="$tap/capture_dump" \
 		TESTDIR="$tap" HOME="$tap" \
 		prove --timer ${PROVE_FLAGS:-} "$work"/test/t/*.pl) 2>&1 | tee "$work/output"
 	count "$(grep -cE '\.pl \.+.* ok( |$)' "$work/output")" \

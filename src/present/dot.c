@@ -20,7 +20,7 @@ extern PGDLLEXPORT Datum topology_dot(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(topology_dot);
 
-#define MAX_PEN_WIDTH 6.0
+#define MAX_PEN_WIDTH 4.0
 
 typedef struct dot_style
 {
@@ -94,7 +94,7 @@ append_tooltip(StringInfo out, const picture *map, const picture_edge *edge)
 static void
 append_edge(StringInfo out, const picture *map, const picture_edge *edge)
 {
-	double width = 1 + log10(1 + (double) Max(edge->requests, edge->connections));
+	double width = 1 + 0.6 * log10(1 + (double) Max(edge->requests, edge->connections));
 
 	appendStringInfo(out, "\tn%d -> n%d [label=\"", edge->source + 1, edge->target + 1);
 	picture_append_reading(out, edge);

@@ -383,5 +383,6 @@ topology_launcher_main(Datum argument)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 	}
-	proc_exit(0);
+	/* with 0 the postmaster would never start it again */
+	proc_exit(1);
 }

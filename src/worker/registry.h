@@ -46,7 +46,7 @@ typedef struct source_slot
 	uint64 flush_requested;
 	uint64 flush_done;
 	int64 lag;
-	char last_error[REGISTRY_ERROR];
+	char last_error[REGISTRY_ERROR]; /* until a turn goes well */
 } source_slot;
 
 typedef struct registry

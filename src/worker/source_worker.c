@@ -263,6 +263,7 @@ answer_flush(uint64 requested)
 {
 	registry_lock(LW_EXCLUSIVE);
 	self.slot->flush_done = requested;
+	self.slot->last_error[0] = '\0';
 	self.slot->lag = ebpf_ingest_lag(self.ingest);
 	registry_unlock();
 	ConditionVariableBroadcast(&registry_get()->changed);

@@ -7,6 +7,7 @@ set -eu
 
 here=$(dirname "$0")
 run="psql -X -q -v ON_ERROR_STOP=1"
+export PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=warning"
 
 if [ "$($run -At -c "SELECT count(*) FROM topo.graph WHERE name = 'bench'")" != 0 ]; then
 	echo "traverse.sh: there is a graph \"bench\" already; drop it with SELECT topo.drop_graph('bench')" >&2

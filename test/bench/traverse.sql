@@ -11,7 +11,7 @@
 -- carries no depth, as it would not end in a cycle: it does less than traverse().
 --
 SET search_path = pg_catalog;
-SET jit = off;
+SET jit = off; -- as traverse() does for itself
 
 CREATE FUNCTION pg_temp.run_once(contender text, start text, k integer) RETURNS bigint
 LANGUAGE plpgsql AS $$

@@ -1,6 +1,8 @@
 -- traverse(), reachable_count() and shortest_path() against WITH RECURSIVE, row
 -- for row, on random graphs.  The draws are hashes of their number: always the same.
 SET client_min_messages = warning;
+-- the recursive queries gain nothing from it
+SET jit = off;
 SELECT topo.create_graph('to_one');
 SELECT topo.create_graph('to_two');
 INSERT INTO topo.node (type, name, tier)
@@ -86,35 +88,47 @@ BEGIN
 	PERFORM pg_temp.draw(seed, edges);
 	SELECT count(*), sum(c.rows), count(*) FILTER (WHERE (c.same AND c.same_count AND c.same_path) IS NOT TRUE)
 	INTO comparisons, rows, different
-	FROM unnest(ARRAY[0, 13, 14, 59]) a, unnest(ARRAY['out', 'in', 'both']) d, unnest(ARRAY[0, 1, 2, 3, 60]) k,
+	FROM unnest(ARRAY[0, 13, 59]) a, unnest(ARRAY['out', 'in', 'both']) d, unnest(ARRAY[0, 1, 2, 3, 9]) k,
 		 (VALUES ('{0,1,2}'::integer[]), ('{0,1}')) f (tiers),
 		 pg_temp.compare(a, (a * 5 + seed) % 60, d, k, f.tiers) c;
 END
 $$;
-SELECT edges, c.* FROM unnest(ARRAY[20, 40, 60, 90, 150, 400]) edges, pg_temp.compare_all(edges, edges) c;
+SELECT edges, c.* FROM unnest(ARRAY[20, 60, 90, 150]) edges, pg_temp.compare_all(edges, edges) c;
 
 -- A chain longer than a look-up is wide, and a frontier that takes several
 SELECT topo.create_graph('to_wide');
 INSERT INTO topo.node (type, name) SELECT 'to', 'w' || n FROM generate_series(0, 20000) n;
+CREATE TEMPORARY TABLE wide AS SELECT id, substr(name, 2)::integer AS n FROM topo.node WHERE type = 'to';
+ANALYZE wide;
+ANALYZE topo.node;
 INSERT INTO topo_to_wide.link (src, dst)
-SELECT topo.node_id('to:w0'), id FROM topo.node WHERE type = 'to' AND name <> 'w0';
+SELECT s.id, d.id FROM wide s JOIN wide d ON d.n > 0 WHERE s.n = 0;
 INSERT INTO topo_to_wide.link (src, dst)
-SELECT s.id, d.id FROM topo.node s JOIN topo.node d ON d.type = 'to' AND d.name = 'w' || (substr(s.name, 2)::integer + 1)
-WHERE s.type = 'to' AND s.name <> 'w0';
+SELECT s.id, d.id FROM wide s JOIN wide d ON d.n = s.n + 1 WHERE s.n > 0;
 SELECT depth, count(*), count(DISTINCT node) FROM topo.traverse('{to:w0}', graphs => '{to_wide}') GROUP BY depth ORDER BY depth;
 SELECT depth, count(*) FROM topo.traverse('{to:w1}', 'both', 2, graphs => '{to_wide}', node_filter => '{"type": "to"}') GROUP BY depth ORDER BY depth;
 SELECT topo.reachable_count('{to:w1}', graphs => '{to_wide}', edge_types => '{calls}');
 SELECT count(*), max(step) FROM topo.shortest_path('to:w1', 'to:w3000', '{to_wide}');
 
+-- Every node of a frontier of several look-ups is expanded: each leads to one more.
+SELECT topo.create_graph('to_layers');
+INSERT INTO topo_to_layers.link (src, dst)
+SELECT s.id, d.id FROM wide s JOIN wide d ON d.n BETWEEN 1 AND 10000 WHERE s.n = 0;
+INSERT INTO topo_to_layers.link (src, dst)
+SELECT s.id, d.id FROM wide s JOIN wide d ON d.n = s.n + 10000 WHERE s.n BETWEEN 1 AND 10000;
+SELECT depth, count(*), count(DISTINCT parent) AS parents FROM topo.traverse('{to:w0}', graphs => '{to_layers}') GROUP BY depth ORDER BY depth;
+SELECT topo.reachable_count('{to:w0}', graphs => '{to_layers}', node_filter => '{"type": "to"}');
+SELECT count(*) FROM topo.traverse('{to:w0}', graphs => '{to_layers}', edge_limit => 20000, edge_order => 'name');
+
 -- A frontier reads the table at most once a chunk and direction, even with a plan
 -- that was made when the table was tiny, and where few nodes have all edges.
 SELECT topo.create_graph('to_grown');
 INSERT INTO topo_to_grown.link (src, dst)
-SELECT topo.node_id('to:w' || n), topo.node_id('to:w1') FROM generate_series(2, 4) n;
+SELECT s.id, d.id FROM wide s JOIN wide d ON d.n = 1 WHERE s.n BETWEEN 2 AND 4;
 ANALYZE topo_to_grown.link;
 SELECT topo.reachable_count('{to:w1}', 'both', graphs => '{to_grown}');
 INSERT INTO topo_to_grown.link (src, dst)
-SELECT id, topo.node_id('to:w1') FROM topo.node WHERE type = 'to' AND name NOT IN ('w0', 'w1', 'w2', 'w3', 'w4');
+SELECT s.id, d.id FROM wide s JOIN wide d ON d.n = 1 WHERE s.n > 4;
 -- Rows that this transaction has read from the table and from its indexes
 CREATE FUNCTION pg_temp.rows_read() RETURNS bigint LANGUAGE sql AS $$
 	SELECT sum(pg_stat_get_xact_tuples_returned(c.oid))::bigint
@@ -136,5 +150,5 @@ SELECT reached, rows_read <= 5 * 2 * 20000 AS few_rows FROM pg_temp.reach('both'
 -- With statistics it is an index look-up of what is there.
 SELECT * FROM pg_temp.reach('out', '{to:w5,to:w6}', 1);
 
-SELECT topo.drop_graph(g) FROM unnest(ARRAY['to_one', 'to_two', 'to_wide', 'to_grown']) g;
+SELECT topo.drop_graph(g) FROM unnest(ARRAY['to_one', 'to_two', 'to_wide', 'to_layers', 'to_grown']) g;
 DELETE FROM topo.node WHERE name ~ '^to-' OR type = 'to';
