@@ -447,6 +447,21 @@ $$;
 COMMENT ON FUNCTION topo.create_service_map() IS
 'make the three graphs of the service map: network (eBPF flows), ipc (metrics of calls), trace (spans)';
 
+CREATE FUNCTION topo.lock_graph_to_drop(schema name) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	IF to_regclass(format('%I.flow_window', schema)) IS NOT NULL THEN
+		-- no resolver, then no writer: each takes these first
+		PERFORM pg_advisory_xact_lock(1953460335, 1);
+		EXECUTE format('LOCK TABLE %I.flow_window IN ACCESS EXCLUSIVE MODE', schema);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION topo.lock_graph_to_drop(name) IS
+'wait until no worker is at a graph''s tables, in the order in which workers lock them';
+
 CREATE FUNCTION topo.drop_graph(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -455,6 +470,7 @@ AS $$
 DECLARE
 	graph topo.graph := topo.existing_graph(name);
 BEGIN
+	PERFORM topo.lock_graph_to_drop(graph.schema_name);
 	DELETE FROM topo.graph g WHERE g.name = graph.name;
 	IF NOT FOUND THEN
 		-- somebody else dropped it meanwhile

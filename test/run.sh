@@ -174,7 +174,7 @@ part_tap() {
 		"$(grep -cE '\.pl \.+.* skipped' "$work/output")"
 	grep -qE '^Result: (PASS|NOTESTS)' "$work/output" || {
 		mkdir -p "$kept"
-		cp -rf "$tap/tmp_check/log" "$kept/tap-log" 2>/dev/null
+		rm -rf "$kept/tap-log" && cp -rf "$tap/tmp_check/log" "$kept/tap-log" 2>/dev/null
 		echo "see $kept/tap-log"
 		grep -qE '\.pl +\(Wstat' "$work/output" || count 0 1 0
 	}
