@@ -160,7 +160,7 @@ demo_traffic()
 	pids+=("$FLEET_PID")
 	for pid in "${pids[@]}"; do
 		while _demo_running "$pid"; do
-			if (($# && SECONDS > told + begun)); then
+			if (($# && told < seconds && SECONDS > told + begun)); then
 				told=$((SECONDS - begun))
 				"$@" "$told"
 			fi
