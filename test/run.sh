@@ -168,7 +168,7 @@ part_tap() {
 	local tap=$work/tap
 	mkdir -p "$tap"
 	make -s -C "$root" PG_CONFIG="$PG_CONFIG" build/capture_dump || count 0 1 0
-	cp -a "$root/test" "$work/"
+	cp -a "$root/test" "$root/README.md" "$work/"
 	cp -a "$root/topology-agent" "$root/build/capture_dump" "$tap/"
 	[ "$(id -u)" -ne 0 ] || chown -R postgres "$tap" "$work/test"
 	chmod 755 "$work"
@@ -179,7 +179,7 @@ part_tap() {
 		TOPOLOGY_PG_BINDIR="$bindir" \
 		TOPOLOGY_AGENT="$tap/topology-agent" TOPOLOGY_CAPTURE_DUMP="$tap/capture_dump" \
 		TESTDIR="$tap" HOME="$tap" \
-		prove --timer ${PROVE_FLAGS:-} "$work"/test/t/*.pl) 2>&1 | tee "$work/output"
+		prove --timer ${PROVE_FLAGS:-} "$work"/test/t/${TAP_TESTS:-*}.pl) 2>&1 | tee "$work/output"
 	count_prove || {
 		mkdir -p "$kept"
 		rm -rf "$kept/tap-log" && cp -rf "$tap/tmp_check/log" "$kept/tap-log" 2>/dev/null
