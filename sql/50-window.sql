@@ -168,7 +168,7 @@ AS $$
 		 JOIN topo.graph g ON g.name = r.graph
 		 JOIN pg_inherits i ON i.inhparent = to_regclass(format('%I.%I', g.schema_name, r.relation))
 		 JOIN pg_class c ON c.oid = i.inhrelid
-	WHERE (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz
+	WHERE (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO [(]''([^'']+)''[)]'))[1]::timestamptz
 		  <= now() - r.retention
 	ORDER BY r.graph, r.width, c.relname
 $$;
