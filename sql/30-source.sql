@@ -80,6 +80,7 @@ SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
 	known CONSTANT text[] := ARRAY['pin_dir', 'region', 'scope'];
+	longest integer;
 	option record;
 BEGIN
 	IF jsonb_typeof(options) IS DISTINCT FROM 'object' THEN
@@ -88,6 +89,7 @@ BEGIN
 			HINT = 'For example {"pin_dir": "/sys/fs/bpf/topology"}.';
 	END IF;
 	FOR option IN SELECT * FROM jsonb_each(options) LOOP
+		longest := CASE option.key WHEN 'pin_dir' THEN 255 ELSE 63 END;
 		IF option.key <> ALL (known) THEN
 			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 				MESSAGE = format('unknown option "%s" of a source of kind %s', option.key, kind),
@@ -96,6 +98,10 @@ BEGIN
 			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 				MESSAGE = format('option "%s" must be a string', option.key),
 				DETAIL = format('Got %s.', option.value);
+		ELSIF NOT topo.is_printable(option.value #>> '{}') OR octet_length(option.value #>> '{}') > longest THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+				MESSAGE = format('option "%s" is too long, or has control characters', option.key),
+				HINT = format('Give at most %s bytes.', longest);
 		END IF;
 	END LOOP;
 	IF options ->> 'pin_dir' !~ '^/' THEN
@@ -135,7 +141,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	IF name IS NULL OR name = '' OR octet_length(name) > 63 OR name ~ '[\u0001-\u001f\u007f]' THEN
+	IF name IS NULL OR name = '' OR octet_length(name) > 63 OR NOT topo.is_printable(name) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_name',
 			MESSAGE = pg_catalog.format('%s cannot be the name of a source', coalesce(quote_literal(name), 'NULL')),
 			HINT = 'Give 1 to 63 bytes without control characters.';

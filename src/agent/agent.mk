@@ -12,7 +12,7 @@ BPF_CFLAGS     = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I$(CUR
                  $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) \
                  -Wall -Wextra -Wno-unused-parameter -Werror
 
-AGENT_SOURCES  = $(sort $(wildcard src/agent/*.c src/capture/*.c src/flow/utf8.c))
+AGENT_SOURCES  = $(sort $(wildcard src/agent/*.c src/capture/*.c src/flow/flow_address.c src/flow/utf8.c))
 AGENT_OBJECTS  = $(AGENT_SOURCES:src/%.c=build/agent/%.o)
 AGENT_CFLAGS   = -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -I$(CURDIR)/src -I$(CURDIR) \
                  -DTOPOLOGY_VERSION=\"$(EXTVERSION)\"

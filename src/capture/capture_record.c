@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flow/flow_address.h"
 #include "flow/utf8.h"
 
 #define NANOSECONDS INT64_C(1000000000)
@@ -144,16 +145,6 @@ address_of(const struct flow_event *event, const uint8_t *bytes)
 	return address;
 }
 
-static bool
-is_loopback(const flow_address *address)
-{
-	static const uint8_t loopback[16] = {[15] = 1};
-
-	if (address->family == 4)
-		return address->bytes[0] == 127;
-	return memcmp(address->bytes, loopback, sizeof(loopback)) == 0;
-}
-
 static void
 count(const struct flow_event *event, flow_counters *counters)
 {
@@ -172,7 +163,8 @@ static void
 describe_local(const capture_recorder *recorder, const process_identity *identity,
 			   flow_record *record)
 {
-	bool loopback = is_loopback(&record->local) || is_loopback(&record->peer);
+	bool loopback =
+		flow_address_is_loopback(&record->local) || flow_address_is_loopback(&record->peer);
 
 	record->host = text_of(recorder->host);
 	record->region = text_of(recorder->region);
