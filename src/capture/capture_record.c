@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flow/utf8.h"
+
 #define NANOSECONDS INT64_C(1000000000)
 
 struct capture_recorder
@@ -40,14 +42,20 @@ static void
 set_text(char *to, size_t size, const char *from)
 {
 	snprintf(to, size, "%s", from != NULL ? from : "");
+	utf8_make_printable(to);
 }
 
 static bool
 set_host(capture_recorder *recorder, const char *host)
 {
 	if (host == NULL)
-		return gethostname(recorder->host, sizeof(recorder->host) - 1) == 0;
-	set_text(recorder->host, sizeof(recorder->host), host);
+	{
+		if (gethostname(recorder->host, sizeof(recorder->host) - 1) != 0)
+			return false;
+		utf8_make_printable(recorder->host);
+	}
+	else
+		set_text(recorder->host, sizeof(recorder->host), host);
 	return true;
 }
 

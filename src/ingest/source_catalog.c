@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -21,6 +22,15 @@ static char *
 first_row_text(int column)
 {
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+}
+
+/* The same for what becomes part of records, whose texts are UTF-8 in any database. */
+static char *
+first_row_utf8(int column)
+{
+	char *value = first_row_text(column);
+
+	return value ? pg_server_to_any(value, strlen(value), PG_UTF8) : NULL;
 }
 
 static int64
@@ -59,8 +69,8 @@ source_load(int32 id)
 	row->name = first_row_text(1);
 	row->kind = first_row_text(2);
 	row->pin_dir = first_row_text(3);
-	row->region = first_row_text(4);
-	row->scope = first_row_text(5);
+	row->region = first_row_utf8(4);
+	row->scope = first_row_utf8(5);
 	return row;
 }
 
@@ -134,5 +144,5 @@ char *
 source_identity_rules(void)
 {
 	execute("SELECT topo.identity_rules()", 0, NULL, NULL, NULL, SPI_OK_SELECT);
-	return first_row_text(1);
+	return first_row_utf8(1);
 }

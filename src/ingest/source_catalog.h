@@ -17,8 +17,8 @@ typedef struct source_row
 	char *name;
 	char *kind;
 	char *pin_dir; /* NULL: the setting's */
-	char *region;  /* NULL: none */
-	char *scope;   /* NULL: the default one */
+	char *region;  /* NULL: none; UTF-8 */
+	char *scope;   /* NULL: the default one; UTF-8 */
 } source_row;
 
 /* How far a source has come in one partition of its log. */
@@ -52,7 +52,7 @@ extern void source_store_progress(int32 id, int32 partition, const source_progre
 extern void source_store_dead_letter(const char *source, int32 partition, int64 offset,
 									 const void *payload, size_t length, const char *reason);
 
-/* The rules in force that name workloads, one a line, in the current context. */
+/* The rules in force that name workloads, one a line, UTF-8, in the current context. */
 extern char *source_identity_rules(void);
 
 #endif /* TOPOLOGY_INGEST_SOURCE_CATALOG_H */

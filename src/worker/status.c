@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -133,7 +132,7 @@ check_not_in_the_way(pid_t worker)
 	Datum arguments[1] = {Int32GetDatum(worker)};
 	bool isnull;
 
-	if (worker == 0 || !TransactionIdIsValid(GetTopTransactionIdIfAny()))
+	if (worker == 0)
 		return;
 	if (SPI_execute_with_args("SELECT pg_backend_pid() = ANY (pg_blocking_pids($1))", 1, types,
 							  arguments, NULL, true, 0) != SPI_OK_SELECT)
@@ -236,7 +235,7 @@ catch_up(int32 source, TimestampTz deadline)
 {
 	registry *shared = registry_get();
 
-	for (;;)
+	while (GetCurrentTimestamp() < deadline)
 	{
 		for (int i = 0; i < shared->slot_count; i++)
 		{
@@ -250,11 +249,11 @@ catch_up(int32 source, TimestampTz deadline)
 				copy_slot(i).flush_done >= request)
 				return true;
 		}
-		if (GetCurrentTimestamp() >= deadline)
-			return false;
-		ConditionVariableTimedSleep(&shared->changed, 100, PG_WAIT_EXTENSION);
+		ConditionVariablePrepareToSleep(&shared->changed);
+		(void) ConditionVariableTimedSleep(&shared->changed, 100, PG_WAIT_EXTENSION);
 		ConditionVariableCancelSleep();
 	}
+	return false;
 }
 
 Datum
