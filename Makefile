@@ -67,9 +67,8 @@ test: deps
 	$(READY) install
 	PG_CONFIG=$(PG_CONFIG) test/run.sh $(PARTS)
 
+# It installs into a private copy of the server.
 demo: deps
-	$(READY) -j2 all
-	$(READY) install
 	PG_CONFIG=$(PG_CONFIG) test/demo/run.sh
 
 bench: deps

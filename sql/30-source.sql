@@ -94,6 +94,7 @@ AS $$
 DECLARE
 	passed_on boolean := kind = 'kafka' AND starts_with(name, 'rdkafka.');
 	word text := value #>> '{}';
+	longest integer := CASE name WHEN 'region' THEN 63 WHEN 'scope' THEN 63 WHEN 'topic' THEN 249 WHEN 'pin_dir' THEN 255 ELSE 8192 END;
 	words text[] := CASE name WHEN 'start' THEN ARRAY['earliest', 'latest']
 							  WHEN 'on_gap' THEN ARRAY['stop', 'earliest', 'latest'] END;
 BEGIN
@@ -107,6 +108,10 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('option "%s" must be a string', name),
 			DETAIL = format('Got %s.', CASE WHEN passed_on THEN 'a JSON ' || jsonb_typeof(value) ELSE value::text END);
+	ELSIF NOT passed_on AND NOT topo.is_printable(word) OR octet_length(word) > longest THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('option "%s" is too long, or has control characters', name),
+			HINT = format('Give at most %s bytes.', longest);
 	ELSIF word <> ALL (words) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('option "%s" cannot be %L', name, word),
@@ -183,7 +188,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	IF name IS NULL OR name = '' OR octet_length(name) > 63 OR name ~ '[\u0001-\u001f\u007f]' THEN
+	IF name IS NULL OR name = '' OR octet_length(name) > 63 OR NOT topo.is_printable(name) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_name',
 			MESSAGE = pg_catalog.format('%s cannot be the name of a source', coalesce(quote_literal(name), 'NULL')),
 			HINT = 'Give 1 to 63 bytes without control characters.';

@@ -57,13 +57,15 @@ BEGIN
 						  WHERE r.address = c.peer_address AND r.scope = c.scope AND r.valid @> c.first_seen)
 	), attributed AS (
 		SELECT c.*,
-			   coalesce(said.node, c.local_node) AS local_owner,
+			   coalesce(said.node, known.id) AS local_owner,
 			   CASE WHEN NOT peer.ambiguous THEN peer.node END AS peer_owner,
 			   CASE WHEN peer.node IS NULL OR peer.ambiguous THEN 1
 					WHEN NOT peer.whole OR c.role_guessed THEN 0.5
 					WHEN peer.port IS NOT NULL OR peer.source = 'inventory' OR c.role = 2 THEN 1
 					ELSE 0.9 END AS confidence
 		FROM counted c
+			 -- somebody may have deleted the node since
+			 LEFT JOIN topo.node known ON known.id = c.local_node
 			 LEFT JOIN LATERAL (
 				SELECT a.node FROM topo.address a
 				WHERE a.address = c.local_address AND a.scope = c.scope
@@ -185,6 +187,8 @@ BEGIN
 			SELECT w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
 			FROM %1$I.edge_window w
 			WHERE w.bucket = ANY ($1)
+			  AND EXISTS (SELECT FROM topo.node n WHERE n.id = w.src)
+			  AND EXISTS (SELECT FROM topo.node n WHERE n.id = w.dst)
 			GROUP BY 1, 2, 3
 			HAVING max(w.last_seen) > topo.live_since($2)
 		), told AS (

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -20,6 +21,15 @@ static char *
 row_text(uint64 row, int column)
 {
 	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+/* The same for what becomes part of records, whose texts are UTF-8 in any database. */
+static char *
+row_utf8(uint64 row, int column)
+{
+	char *value = row_text(row, column);
+
+	return value ? pg_server_to_any(value, strlen(value), PG_UTF8) : NULL;
 }
 
 static int64
@@ -60,8 +70,8 @@ source_load(int32 id)
 	row->kind = row_text(0, 2);
 	row->format = row_text(0, 3);
 	row->pin_dir = row_text(0, 4);
-	row->region = row_text(0, 5);
-	row->scope = row_text(0, 6);
+	row->region = row_utf8(0, 5);
+	row->scope = row_utf8(0, 6);
 	return row;
 }
 
@@ -207,5 +217,5 @@ char *
 source_identity_rules(void)
 {
 	execute("SELECT topo.identity_rules()", 0, NULL, NULL, NULL, SPI_OK_SELECT);
-	return row_text(0, 1);
+	return row_utf8(0, 1);
 }

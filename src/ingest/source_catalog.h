@@ -20,8 +20,8 @@ typedef struct source_row
 	char *kind;
 	char *format;
 	char *pin_dir; /* of ebpf; NULL: the setting's */
-	char *region;  /* NULL: none */
-	char *scope;   /* NULL: the default one */
+	char *region;  /* NULL: none; UTF-8 */
+	char *scope;   /* NULL: the default one; UTF-8 */
 } source_row;
 
 /* A key and a value, as text. */
@@ -83,7 +83,7 @@ extern void source_store_dead_letter(const char *source, int32 partition, int64 
 									 const void *key, size_t key_length, const void *payload,
 									 size_t length, const char *reason);
 
-/* The rules in force that name workloads, one a line, in the current context. */
+/* The rules in force that name workloads, one a line, UTF-8, in the current context. */
 extern char *source_identity_rules(void);
 
 #endif /* TOPOLOGY_INGEST_SOURCE_CATALOG_H */

@@ -19,6 +19,7 @@
 #include "access/xact.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -38,6 +39,7 @@
 #include "resolve/resolve.h"
 #include "settings.h"
 #include "window/window.h"
+#include "worker/connection.h"
 #include "worker/launcher.h"
 #include "worker/registry.h"
 
@@ -134,12 +136,11 @@ attach_slot(int number)
 static bool
 is_wanted(void)
 {
-	registry *shared = registry_get();
 	bool wanted;
 
 	registry_lock(LW_SHARED);
 	wanted =
-		self.slot->wanted && self.slot->version == self.version && shared->held != self.database;
+		self.slot->wanted && self.slot->version == self.version && !registry_is_held(self.database);
 	registry_unlock();
 	return wanted;
 }
@@ -147,11 +148,12 @@ is_wanted(void)
 static void
 note_error(const ErrorData *error)
 {
+	char *text = error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message;
+	int length = pg_mbcliplen(text, strlen(text), REGISTRY_ERROR - 1);
+
 	registry_lock(LW_EXCLUSIVE);
-	if (error->detail)
-		snprintf(self.slot->last_error, REGISTRY_ERROR, "%s: %s", error->message, error->detail);
-	else
-		strlcpy(self.slot->last_error, error->message, REGISTRY_ERROR);
+	memcpy(self.slot->last_error, text, length);
+	self.slot->last_error[length] = '\0';
 	registry_unlock();
 }
 
@@ -332,16 +334,37 @@ wait_for_news(void)
 	}
 }
 
+/*
+ * The source is gone, and nobody may have said so (DROP SCHEMA ... CASCADE takes
+ * it too): no worker must follow this one before a scout has looked.
+ */
+static void
+give_up(void)
+{
+	registry_lock(LW_EXCLUSIVE);
+	self.slot->wanted = false;
+	registry_unlock();
+	registry_request_scan(self.database);
+}
+
 static void
 run_source(void)
 {
 	if (!open_source())
+	{
+		give_up();
 		return;
+	}
 	note_running();
-	while (is_wanted() && still_has_tables())
+	while (is_wanted())
 	{
 		slot_requests requests = accept_requests();
 
+		if (!still_has_tables())
+		{
+			give_up();
+			return;
+		}
 		take_news();
 		resolve_news();
 		keep_up();
@@ -385,7 +408,7 @@ topology_source_worker_main(Datum slot_number)
 	BackgroundWorkerUnblockSignals();
 	if (!attach_slot(DatumGetInt32(slot_number)))
 		proc_exit(0);
-	BackgroundWorkerInitializeConnectionByOid(self.database, InvalidOid, 0);
+	connect_to_database(self.database);
 	pgstat_report_appname("topology source");
 	ensure_durable_commits();
 	proc_exit(run_source_safely() ? 0 : 1);

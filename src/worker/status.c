@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -158,7 +157,7 @@ check_not_in_the_way(pid_t worker)
 	Datum arguments[1] = {Int32GetDatum(worker)};
 	bool isnull;
 
-	if (worker == 0 || !TransactionIdIsValid(GetTopTransactionIdIfAny()))
+	if (worker == 0)
 		return;
 	if (SPI_execute_with_args("SELECT pg_backend_pid() = ANY (pg_blocking_pids($1))", 1, types,
 							  arguments, NULL, true, 0) != SPI_OK_SELECT)
@@ -277,7 +276,8 @@ catch_up(int32 source, TimestampTz deadline)
 	{
 		if (GetCurrentTimestamp() >= deadline)
 			return false;
-		ConditionVariableTimedSleep(&registry_get()->changed, 100, PG_WAIT_EXTENSION);
+		ConditionVariablePrepareToSleep(&registry_get()->changed);
+		(void) ConditionVariableTimedSleep(&registry_get()->changed, 100, PG_WAIT_EXTENSION);
 		ConditionVariableCancelSleep();
 	}
 	return true;

@@ -42,7 +42,7 @@ my %questions = (
 	'edges() of clusters' => "SELECT * FROM topo.edges(level => 'cluster')",
 	'edges() of the own graph' => q{SELECT source, target FROM topo.edges(graphs => ARRAY['Odd "name"'])},
 	'hops()' => 'SELECT * FROM topo.hops()',
-	'downstream()' => "SELECT node, depth FROM topo.downstream('client')",
+	'downstream()' => "SELECT node, depth FROM topo.downstream('@{[app('client')]}')",
 	'settings of the extension' => "SELECT extname, extversion FROM pg_extension",
 	'constraints' => "SELECT conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace::regnamespace::text ~ 'topo'",
 	'comments' => "SELECT objoid::regclass, objsubid, description FROM pg_description d WHERE classoid = 'pg_class'::regclass AND objoid::regclass::text ~ '^.?topo'");
