@@ -187,6 +187,8 @@ _kafka_identity()
 
 	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
 	read -r -a stat <<<"${stat##*) }"
+	# one that ended and was not yet waited for by its parent is no process
+	[[ ${stat[0]} != Z ]] || return 1
 	echo "$1 ${stat[19]}"
 }
 
@@ -240,7 +242,7 @@ _kafka_end()
 
 	pid=$(kafka_pid "$1") || return 0
 	kill "-$2" "$pid" 2>/dev/null || return 0
-	while kill -0 "$pid" 2>/dev/null; do
+	while kafka_pid "$1" >/dev/null; do
 		sleep "$KAFKA_POLL"
 	done
 }
@@ -263,7 +265,7 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
 	fi
 	case $1 in
 		start) shift && kafka_start "$@" && echo "$KAFKA_BROKERS" ;;
-		exec | stop | kill | remove) "kafka_$1" "${@:2}" ;;
+		prepare | exec | stop | kill | remove) "kafka_$1" "${@:2}" ;;
 		*) kafka_say "unknown command $1" && exit 64 ;;
 	esac
 fi

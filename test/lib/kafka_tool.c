@@ -325,6 +325,8 @@ reader(bool committed)
 {
 	return tool_client(RD_KAFKA_CONSUMER, "group.id", "kafka_tool", "enable.auto.commit", "false",
 					   "enable.partition.eof", "true", "auto.offset.reset", "error",
+					   /* 2.0 pauses for a second when its queue is full */
+					   "queued.min.messages", "10000000", "queued.max.messages.kbytes", "1048576",
 					   "isolation.level", committed ? "read_committed" : "read_uncommitted", NULL);
 }
 

@@ -154,7 +154,28 @@ now_ns(void)
 	return (int64_t) now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 
-/* {n}, {n:M} and {ns} in a template; what does not fit is cut off. */
+/* The value of what stands at the begin of text in braces; how much of text that is, or 0. */
+static int
+read_field(const char *text, int64_t number, long long *value)
+{
+	long long modulus;
+	int used = 0;
+
+	if (strncmp(text, "{ns}", 4) == 0)
+	{
+		*value = now_ns();
+		return 4;
+	}
+	*value = number;
+	if (strncmp(text, "{n}", 3) == 0)
+		return 3;
+	if (sscanf(text, "{n:%lld}%n", &modulus, &used) != 1 || used == 0 || modulus <= 0)
+		return 0;
+	*value = number % modulus;
+	return used;
+}
+
+/* What does not fit is cut off. */
 static size_t
 fill_template(char *out, const char *template, int64_t number)
 {
@@ -162,18 +183,14 @@ fill_template(char *out, const char *template, int64_t number)
 
 	while (*template != '\0' && length < RECORD_SIZE - 32)
 	{
-		long long modulus;
-		int used = 0;
+		long long value;
+		int used = *template == '{' ? read_field(template, number, &value) : 0;
 
-		if (strncmp(template, "{n}", 3) == 0)
-			length += (size_t) sprintf(out + length, "%lld", (long long) number), template += 3;
-		else if (strncmp(template, "{ns}", 4) == 0)
-			length += (size_t) sprintf(out + length, "%lld", (long long) now_ns()), template += 4;
-		else if (sscanf(template, "{n:%lld}%n", &modulus, &used) == 1 && used > 0 && modulus > 0)
-			length += (size_t) sprintf(out + length, "%lld", (long long) (number % modulus)),
-				template += used;
+		if (used > 0)
+			length += (size_t) sprintf(out + length, "%lld", value);
 		else
-			out[length++] = *template ++;
+			out[length++] = *template;
+		template += used > 0 ? used : 1;
 	}
 	out[length] = '\0';
 	return length;
