@@ -95,8 +95,8 @@ flow_sides_record(const one_way_flow *flow, flow_sides_room *room)
 		.nat_local_port = local->translated_port,
 		.nat_peer = peer->translated,
 		.nat_peer_port = peer->translated_port,
-		.host = flow->host,
-		.region = flow->region,
+		.host = local->host,
+		.region = local->region,
 		.scope = flow->scope,
 	};
 

@@ -30,6 +30,8 @@ typedef struct flow_end
 	flow_text namespace;
 	flow_text workload;
 	flow_text instance;
+	flow_text host;
+	flow_text region;
 } flow_end;
 
 typedef struct one_way_flow
@@ -46,8 +48,6 @@ typedef struct one_way_flow
 	uint64_t connections;
 	uint64_t failed;
 	uint64_t rtt_us; /* 0: not known */
-	flow_text host;
-	flow_text region;
 	flow_text scope;
 } one_way_flow;
 
