@@ -28,7 +28,7 @@
 typedef struct decode_error
 {
 	int64_t line;
-	char field[64];
+	char field[96];
 	char message[192];
 } decode_error;
 

@@ -14,7 +14,7 @@ static const char wrong_count[] = "must have a count that is the sum of its buck
 void
 decode_histogram_clear(decode_histogram *histogram, double unit_ns)
 {
-	histogram->summary = (call_summary){NAN, NAN, NAN, unit_ns};
+	histogram->summary = (call_summary){CALL_UNKNOWN, CALL_UNKNOWN, CALL_UNKNOWN, unit_ns};
 	histogram->count = 0;
 	histogram->has_count = false;
 	histogram->bound_count = 0;

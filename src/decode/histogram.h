@@ -11,7 +11,7 @@
 /* What a decoder collects.  Some 100 kB: one for each payload, on the stack. */
 typedef struct decode_histogram
 {
-	call_summary summary; /* NAN where nothing is told */
+	call_summary summary; /* CALL_UNKNOWN where nothing is told */
 	uint64_t count;
 	bool has_count;
 

@@ -25,6 +25,8 @@
 #ifndef TOPOLOGY_CALL_BUCKETS_H
 #define TOPOLOGY_CALL_BUCKETS_H
 
+#include <math.h>
+
 #include "flow/call.h"
 
 /* One bucket that is not empty, in a unit of the histogram's. */
@@ -35,7 +37,10 @@ typedef struct call_range
 	uint64_t count;
 } call_range;
 
-/* What a histogram says besides its buckets; NAN: it does not. */
+/* What is not told of a histogram. */
+#define CALL_UNKNOWN ((double) NAN)
+
+/* What a histogram says besides its buckets; CALL_UNKNOWN: it does not. */
 typedef struct call_summary
 {
 	double sum;
