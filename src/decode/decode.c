@@ -1,6 +1,6 @@
 /*
  * decode.c
- *		What every decoder shares: errors that are safe to show, and integers.
+ *		What every decoder shares: errors that are safe to show, integers, sinks.
  *
  * Owns no memory.  A message may quote a payload that was not yet checked, so
  * it is made clean here and nowhere else.
@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "flow/utf8.h"
 
@@ -50,4 +51,40 @@ decode_integer(flow_text text, int64_t least, int64_t greatest, int64_t *value)
 		return false;
 	*value = total;
 	return true;
+}
+
+bool
+decode_text_is(flow_text text, const char *word)
+{
+	return text.length == strlen(word) && strncasecmp(text.data, word, text.length) == 0;
+}
+
+/* A sink's answer; one that refuses may have said why. */
+static bool
+settle(bool taken, decode_error *error)
+{
+	if (!taken && error->message[0] == '\0')
+		decode_error_set(error, NULL, "record refused");
+	return taken;
+}
+
+bool
+decode_hand_flow(decode_flow_sink sink, void *context, const flow_record *record,
+				 decode_error *error)
+{
+	return sink == NULL || settle(sink(context, record, error), error);
+}
+
+bool
+decode_hand_call(decode_call_sink sink, void *context, const call_record *record,
+				 decode_error *error)
+{
+	return sink == NULL || settle(sink(context, record, error), error);
+}
+
+bool
+decode_hand_span(decode_span_sink sink, void *context, const span_record *record,
+				 decode_error *error)
+{
+	return sink == NULL || settle(sink(context, record, error), error);
 }

@@ -74,3 +74,36 @@ utf8_make_printable(char *text)
 			text += length;
 	}
 }
+
+size_t
+utf8_valid_length(const char *text, size_t length)
+{
+	size_t at = 0;
+
+	while (at < length)
+	{
+		size_t character;
+
+		/* ASCII is nearly everything. */
+		if ((signed char) text[at] > 0)
+		{
+			at++;
+			continue;
+		}
+		character = text[at] == '\0' ? 0 : utf8_character_length(text + at, length - at);
+		if (character == 0)
+			break;
+		at += character;
+	}
+	return at;
+}
+
+size_t
+utf8_cut(const char *text, size_t length, size_t limit)
+{
+	if (length <= limit)
+		return length;
+	while (limit > 0 && ((uint8_t) text[limit] & 0xc0) == 0x80)
+		limit--;
+	return limit;
+}

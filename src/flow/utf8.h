@@ -17,4 +17,10 @@ extern size_t utf8_character_length(const char *text, size_t length);
  */
 extern void utf8_make_printable(char *text);
 
+/* How many bytes text begins with that a database's text may hold: UTF-8 without NUL. */
+extern size_t utf8_valid_length(const char *text, size_t length);
+
+/* The most bytes, at most limit, that end between two characters of a valid text. */
+extern size_t utf8_cut(const char *text, size_t length, size_t limit);
+
 #endif /* TOPOLOGY_FLOW_UTF8_H */
