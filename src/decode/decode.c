@@ -1,54 +1,32 @@
 /*
  * decode.c
- *		What every decoder shares: errors that are safe to show, and integers.
+ *		What every decoder shares: errors that are safe to show, integers, sinks.
  *
  * Owns no memory.  A message may quote a payload that was not yet checked, so
  * it is made clean here and nowhere else.
  */
 #include "decode/decode.h"
 
+#include "decode/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-/* A bound that is the lead byte's of second bytes, after Unicode's table 3-7. */
-typedef struct utf8_lead
-{
-	uint8_t first, last; /* the lead bytes */
-	uint8_t length;
-	uint8_t least, greatest; /* the second byte */
-} utf8_lead;
-
-static const utf8_lead utf8_leads[] = {
-	{0xc2, 0xc2, 2, 0xa0, 0xbf}, /* U+0080 to U+009F are control characters */
-	{0xc3, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
-	{0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf},
-	{0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
-};
-
-/*
- * The length of the character that text, NUL-terminated, begins with; 0 if it
- * is malformed or a control character.
- */
+/* The length of the character that text begins with; 0 if malformed or a control character. */
 static size_t
-printable_length(const unsigned char *text)
+printable_length(const char *text)
 {
-	if (text[0] < 0x80)
-		return text[0] >= 0x20 && text[0] != 0x7f;
-	for (size_t i = 0; i < sizeof(utf8_leads) / sizeof(utf8_leads[0]); i++)
-	{
-		const utf8_lead *lead = &utf8_leads[i];
+	size_t length = utf8_character_length(text, strlen(text));
+	unsigned char first = (unsigned char) text[0];
 
-		if (text[0] < lead->first || text[0] > lead->last)
-			continue;
-		if (text[1] < lead->least || text[1] > lead->greatest)
-			return 0;
-		for (size_t at = 2; at < lead->length; at++)
-			if ((text[at] & 0xc0) != 0x80)
-				return 0;
-		return lead->length;
-	}
-	return 0;
+	if (length == 1)
+		return first >= 0x20 && first != 0x7f;
+	/* U+0080 to U+009F */
+	if (length == 2 && first == 0xc2 && (unsigned char) text[1] < 0xa0)
+		return 0;
+	return length;
 }
 
 static void
@@ -56,7 +34,7 @@ make_printable(char *text)
 {
 	while (*text != '\0')
 	{
-		size_t length = printable_length((const unsigned char *) text);
+		size_t length = printable_length(text);
 
 		if (length == 0)
 			*text++ = '?';
@@ -102,4 +80,40 @@ decode_integer(flow_text text, int64_t least, int64_t greatest, int64_t *value)
 		return false;
 	*value = total;
 	return true;
+}
+
+bool
+decode_text_is(flow_text text, const char *word)
+{
+	return text.length == strlen(word) && strncasecmp(text.data, word, text.length) == 0;
+}
+
+/* A sink's answer; one that refuses may have said why. */
+static bool
+settle(bool taken, decode_error *error)
+{
+	if (!taken && error->message[0] == '\0')
+		decode_error_set(error, NULL, "record refused");
+	return taken;
+}
+
+bool
+decode_hand_flow(decode_flow_sink sink, void *context, const flow_record *record,
+				 decode_error *error)
+{
+	return sink == NULL || settle(sink(context, record, error), error);
+}
+
+bool
+decode_hand_call(decode_call_sink sink, void *context, const call_record *record,
+				 decode_error *error)
+{
+	return sink == NULL || settle(sink(context, record, error), error);
+}
+
+bool
+decode_hand_span(decode_span_sink sink, void *context, const span_record *record,
+				 decode_error *error)
+{
+	return sink == NULL || settle(sink(context, record, error), error);
 }

@@ -7,16 +7,8 @@
 
 #include "decode/decode.h"
 
-/* A line may have this many bytes, its end not counted. */
-#define FLOW_JSON_MAX_LINE ((size_t) 1024 * 1024)
-
-/* A text of a record may have this many bytes. */
-#define FLOW_JSON_MAX_TEXT 255
-
 /*
- * A record is an object of these fields; a field that is null is absent, an
- * unknown one is ignored, of two of one name the last counts (of an object as
- * a whole).  Integers may be given as strings.
+ * A record is an object of these fields, read as json_fields.h says.
  *
  *	start, end		Unix nanoseconds, required, end not before start
  *	proto			"tcp" or "udp" in any case, or 6 or 17; required
@@ -35,13 +27,9 @@
  */
 
 /*
- * Decode every line of payload and hand each record to sink in order.  Blank
- * lines are skipped.  Returns the number of records taken, or -1 with error
- * filled at the first line that cannot be used, or at the first record that
- * sink refuses (it returns false and may have filled error itself).
- *
- * Lines end with LF or CRLF; the last one may have no end.  A record's texts
- * live until sink returns.  Memory: as json_reader_create.
+ * A decode_flows of one record a line; blank lines are passed over, others have at
+ * most DECODE_MAX_LINE bytes and end with LF, CRLF or the payload.  error has the
+ * line.
  */
 extern int64_t decode_flow_json(const char *payload, size_t length, decode_flow_sink sink,
 								void *sink_context, decode_error *error);

@@ -12,7 +12,8 @@
  *
  * A string without escapes, nearly every one, is where it was in the input.
  * The others are put into a buffer of the reader that is as long as the longest
- * text with escapes so far: escapes only get shorter.
+ * value with escapes so far: escapes only get shorter.  What was unescaped while
+ * skipping is forgotten, so a value that is skipped and read later has room.
  */
 #ifdef FRONTEND
 #include "postgres_fe.h"
@@ -46,8 +47,11 @@ struct json_reader
 	decode_error *error;
 	reader_state state;
 	int depth;
-	bool has_escapes; /* there is a backslash anywhere in the text */
-	uint64 objects;   /* bit n: the n-th open one is an object, not an array */
+	bool sequence;      /* of values; else there is one */
+	size_t max_value;   /* bytes that a value may have */
+	size_t value_start; /* offset of the value at hand */
+	bool has_escapes;   /* there is a backslash anywhere in the text */
+	uint64 objects;     /* bit n: the n-th open one is an object, not an array */
 	char *unescaped;
 	size_t unescaped_used;
 	size_t unescaped_room;
@@ -103,8 +107,8 @@ check_encoding(const char *text, size_t length, decode_error *error)
 	return false;
 }
 
-bool
-json_reader_begin(json_reader *reader, const char *text, size_t length, decode_error *error)
+static bool
+begin(json_reader *reader, const char *text, size_t length, decode_error *error)
 {
 	reader->error = error;
 	reader->state = FAILED;
@@ -123,7 +127,25 @@ json_reader_begin(json_reader *reader, const char *text, size_t length, decode_e
 	reader->depth = 0;
 	reader->has_escapes = memchr(text, '\\', length) != NULL;
 	reader->unescaped_used = 0;
+	reader->value_start = 0;
 	return true;
+}
+
+bool
+json_reader_begin(json_reader *reader, const char *text, size_t length, decode_error *error)
+{
+	reader->sequence = false;
+	reader->max_value = length;
+	return begin(reader, text, length, error);
+}
+
+bool
+json_reader_begin_sequence(json_reader *reader, const char *text, size_t length, size_t max_value,
+						   decode_error *error)
+{
+	reader->sequence = true;
+	reader->max_value = max_value < length ? max_value : length;
+	return begin(reader, text, length, error);
 }
 
 static json_event
@@ -172,6 +194,25 @@ describe_lexer_error(JsonParseErrorType result)
 	}
 }
 
+static bool
+is_token(const json_reader *reader, JsonTokenType type)
+{
+	return reader->lexer->token_type == type;
+}
+
+/* Whether the value of a sequence has not become too long with the token at hand. */
+static bool
+fits(json_reader *reader)
+{
+	size_t end = (size_t) (reader->lexer->token_terminator - reader->text);
+
+	if (end - reader->value_start <= reader->max_value)
+		return true;
+	decode_error_set(reader->error, NULL, "longer than %zu bytes", reader->max_value);
+	reader->state = FAILED;
+	return false;
+}
+
 /* Read a token.  False: there is none, and the reader has failed. */
 static bool
 advance(json_reader *reader)
@@ -180,18 +221,12 @@ advance(json_reader *reader)
 	JsonParseErrorType result = json_lex(reader->lexer);
 
 	if (result == JSON_SUCCESS)
-		return true;
+		return !reader->sequence || reader->depth == 0 || fits(reader);
 	/* Where the lexer stands after an error differs between releases. */
 	while (offset < reader->length && strchr(" \t\r\n", reader->text[offset]) != NULL)
 		offset++;
 	fail_at(reader, offset, describe_lexer_error(result));
 	return false;
-}
-
-static bool
-is_token(const json_reader *reader, JsonTokenType type)
-{
-	return reader->lexer->token_type == type;
 }
 
 static bool
@@ -235,14 +270,14 @@ token_text(const json_reader *reader, uint32_t margin)
 static void
 reserve_unescaped(json_reader *reader)
 {
-	if (reader->unescaped_room >= reader->length)
+	if (reader->unescaped_room >= reader->max_value)
 		return;
 	/* Not resized: no text of this input is in it yet, its room would suffice. */
 	if (reader->unescaped != NULL)
 		pfree(reader->unescaped);
 	reader->unescaped = NULL;
-	reader->unescaped = palloc(reader->length);
-	reader->unescaped_room = reader->length;
+	reader->unescaped = palloc(reader->max_value);
+	reader->unescaped_room = reader->max_value;
 }
 
 static json_event
@@ -256,6 +291,8 @@ string_event(json_reader *reader, json_kind kind)
 		return event;
 
 	reserve_unescaped(reader);
+	if (event.text.length > reader->unescaped_room - reader->unescaped_used)
+		return fail(reader, "read twice");
 	output = reader->unescaped + reader->unescaped_used;
 	wrong = json_unescape(event.text, output, &event.text.length);
 	if (wrong != NULL)
@@ -309,17 +346,40 @@ field_event(json_reader *reader)
 }
 
 static json_event
+end_event(json_reader *reader)
+{
+	reader->state = AT_END;
+	return event_of(JSON_KIND_END);
+}
+
+/* The value that begins with the token at hand, outside any other. */
+static json_event
+outermost_event(json_reader *reader)
+{
+	if (!reader->sequence)
+		return value_event(reader);
+	if (is_token(reader, JSON_TOKEN_END))
+		return end_event(reader);
+	reader->value_start = (size_t) (reader->lexer->token_start - reader->text);
+	reader->unescaped_used = 0;
+	return fits(reader) ? value_event(reader) : event_of(JSON_KIND_ERROR);
+}
+
+static json_event
+event_after_outermost(json_reader *reader)
+{
+	if (is_token(reader, JSON_TOKEN_END))
+		return end_event(reader);
+	if (!reader->sequence)
+		return fail(reader, "something follows the value");
+	return outermost_event(reader);
+}
+
+static json_event
 event_after_value(json_reader *reader)
 {
 	bool object = in_object(reader);
 
-	if (reader->depth == 0)
-	{
-		if (!is_token(reader, JSON_TOKEN_END))
-			return fail(reader, "something follows the value");
-		reader->state = AT_END;
-		return event_of(JSON_KIND_END);
-	}
 	if (is_token(reader, object ? JSON_TOKEN_OBJECT_END : JSON_TOKEN_ARRAY_END))
 		return close_container(reader);
 	if (!is_token(reader, JSON_TOKEN_COMMA))
@@ -349,23 +409,62 @@ json_reader_next(json_reader *reader)
 				return close_container(reader);
 			return value_event(reader);
 		case AFTER_VALUE:
-			return event_after_value(reader);
+			return reader->depth > 0 ? event_after_value(reader) : event_after_outermost(reader);
 		default:
-			return value_event(reader);
+			return reader->depth > 0 ? value_event(reader) : outermost_event(reader);
 	}
+}
+
+/* Read to the end of an object or array that was just opened. */
+static bool
+skip_container(json_reader *reader)
+{
+	size_t unescaped_used = reader->unescaped_used;
+	int outside;
+
+	for (outside = reader->depth - 1; reader->depth > outside;)
+		if (json_reader_next(reader).kind == JSON_KIND_ERROR)
+			return false;
+	reader->unescaped_used = unescaped_used;
+	return true;
 }
 
 bool
 json_reader_skip(json_reader *reader, json_event first)
 {
-	int outside;
-
 	if (first.kind == JSON_KIND_ERROR)
 		return false;
 	if (first.kind != JSON_KIND_OBJECT_START && first.kind != JSON_KIND_ARRAY_START)
 		return true;
-	for (outside = reader->depth - 1; reader->depth > outside;)
-		if (json_reader_next(reader).kind == JSON_KIND_ERROR)
-			return false;
-	return true;
+	return skip_container(reader);
+}
+
+json_position
+json_reader_tell(const json_reader *reader)
+{
+	return (json_position){(size_t) (reader->lexer->token_terminator - reader->text),
+						   reader->objects, reader->depth, (int) reader->state};
+}
+
+void
+json_reader_seek(json_reader *reader, json_position position)
+{
+	/* Where the lexer goes on from; it keeps nothing else between tokens. */
+	reader->lexer->token_terminator = unconstify(char *, reader->text) + position.offset;
+	reader->objects = position.objects;
+	reader->depth = position.depth;
+	reader->state = (reader_state) position.state;
+}
+
+int64_t
+json_reader_line(const json_reader *reader)
+{
+	const char *at = reader->lexer != NULL ? reader->lexer->token_start : NULL;
+	int64_t line = 1;
+
+	if (at == NULL)
+		return line;
+	for (const char *before = reader->text; before < at; before++)
+		line += *before == '\n';
+	return line;
 }

@@ -32,7 +32,7 @@ typedef enum json_kind
 	JSON_KIND_TRUE,
 	JSON_KIND_FALSE,
 	JSON_KIND_NULL,
-	JSON_KIND_END,  /* the text is read, and was one JSON value */
+	JSON_KIND_END,  /* the text is read, and was JSON */
 	JSON_KIND_ERROR /* it was not; the error given to json_reader_begin is filled */
 } json_kind;
 
@@ -47,6 +47,15 @@ typedef struct json_event
 } json_event;
 
 typedef struct json_reader json_reader;
+
+/* A place in the text being read, right after an event. */
+typedef struct json_position
+{
+	size_t offset;
+	uint64_t objects;
+	int depth;
+	int state;
+} json_position;
 
 /*
  * A reader, to be used for any number of texts.  In the server it lives in the
@@ -63,6 +72,13 @@ extern void json_reader_destroy(json_reader *reader);
 extern bool json_reader_begin(json_reader *reader, const char *text, size_t length,
 							  decode_error *error);
 
+/*
+ * The same for a text of any number of values, with nothing but white space
+ * between them, each of at most max_value bytes.
+ */
+extern bool json_reader_begin_sequence(json_reader *reader, const char *text, size_t length,
+									   size_t max_value, decode_error *error);
+
 /* The next event; END and ERROR are repeated for ever. */
 extern json_event json_reader_next(json_reader *reader);
 
@@ -71,5 +87,17 @@ extern json_event json_reader_next(json_reader *reader);
  * that was drawn.  False: there was an error.
  */
 extern bool json_reader_skip(json_reader *reader, json_event first);
+
+/*
+ * Where the reader is, and to go there again: to read a value after what stands
+ * behind it.  Of one value of the text, each part may be skipped any number of
+ * times, but read only once: texts of it that were read live on.  Not after an
+ * error.
+ */
+extern json_position json_reader_tell(const json_reader *reader);
+extern void json_reader_seek(json_reader *reader, json_position position);
+
+/* The line of the token that was read last, from 1. */
+extern int64_t json_reader_line(const json_reader *reader);
 
 #endif /* TOPOLOGY_DECODE_JSON_H */

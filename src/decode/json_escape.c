@@ -7,22 +7,12 @@
  */
 #include "decode/json_escape.h"
 
+#include "decode/hex.h"
+
 #include <string.h>
 
 static const char invalid_escape[] = "invalid escape in a string";
 static const char lone_surrogate[] = "half a surrogate pair in a string";
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* Four hex digits at at, or -1. */
 static int32_t
@@ -34,7 +24,7 @@ code_unit(flow_text text, uint32_t at)
 		return -1;
 	for (uint32_t end = at + 4; at < end; at++)
 	{
-		int digit = hex_digit(text.data[at]);
+		int digit = decode_hex_digit(text.data[at]);
 
 		if (digit < 0)
 			return -1;

@@ -74,7 +74,7 @@ static void
 require_text(flow_text text)
 {
 	REQUIRE((text.data == NULL) == (text.length == 0));
-	REQUIRE(text.length <= FLOW_JSON_MAX_TEXT);
+	REQUIRE(text.length <= DECODE_MAX_TEXT);
 	REQUIRE(text.data == NULL || memchr(text.data, '\0', text.length) == NULL);
 }
 

@@ -191,7 +191,7 @@ texts_are_bounded(void **state)
 	for (int i = 0; i < 85; i++)
 		strcat(text, "\\u20ac");
 	snprintf(payload, sizeof(payload), "{" REQUIRED ",\"scope\":\"%s\"}", text);
-	assert_int_equal(one_record(payload, &what).scope.length, FLOW_JSON_MAX_TEXT);
+	assert_int_equal(one_record(payload, &what).scope.length, DECODE_MAX_TEXT);
 	forget(&what);
 	snprintf(payload, sizeof(payload), "{" REQUIRED ",\"scope\":\"%sx\"}", text);
 	assert_refused(payload, 1, "scope", "must be a string of at most 255 bytes");
@@ -201,7 +201,7 @@ static void
 a_line_is_bounded(void **state)
 {
 	static const char line[] = "{" REQUIRED "}";
-	size_t length = FLOW_JSON_MAX_LINE;
+	size_t length = DECODE_MAX_LINE;
 	char *payload = malloc(length + 3);
 	decoded what;
 

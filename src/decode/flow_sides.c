@@ -1,0 +1,107 @@
+/*
+ * flow_sides.c
+ *		Flows from a source to a destination, as flow records of a local end.
+ *
+ * Owns no memory.
+ */
+#include "decode/flow_sides.h"
+
+#include "decode/join.h"
+#include "flow/flow_address.h"
+
+#include <string.h>
+
+/* Complete one end's translation from what is not translated, or drop it if all is the same. */
+static void
+settle_translation(flow_address *translated, uint16_t *translated_port, const flow_address *address,
+				   uint16_t port)
+{
+	if (translated->family == 0 && *translated_port == 0)
+		return;
+	if (translated->family == 0)
+		*translated = *address;
+	if (*translated_port == 0)
+		*translated_port = port;
+	if (*translated_port == port && flow_address_compare(translated, address) == 0)
+	{
+		memset(translated, 0, sizeof(*translated));
+		*translated_port = 0;
+	}
+}
+
+void
+flow_sides_settle_translation(flow_record *record)
+{
+	settle_translation(&record->nat_local, &record->nat_local_port, &record->local,
+					   record->local_port);
+	settle_translation(&record->nat_peer, &record->nat_peer_port, &record->peer, record->peer_port);
+}
+
+static bool
+source_is_local(const one_way_flow *flow)
+{
+	if (flow->observed != FLOW_SIDE_UNKNOWN)
+		return flow->observed == FLOW_SIDE_SOURCE;
+	if (flow->opener != FLOW_SIDE_UNKNOWN)
+		return flow->opener == FLOW_SIDE_SOURCE;
+	return flow->source.port >= flow->destination.port;
+}
+
+static uint8_t
+role_of_local(const one_way_flow *flow, bool source)
+{
+	if (flow->opener == FLOW_SIDE_UNKNOWN)
+		return FLOW_ROLE_UNKNOWN;
+	return (flow->opener == FLOW_SIDE_SOURCE) == source ? FLOW_ROLE_CLIENT : FLOW_ROLE_SERVER;
+}
+
+static void
+set_counters(flow_counters *counters, const one_way_flow *flow, bool source)
+{
+	*(source ? &counters->tx_bytes : &counters->rx_bytes) = flow->bytes;
+	*(source ? &counters->tx_packets : &counters->rx_packets) = flow->packets;
+	counters->connections = flow->connections;
+	counters->failed = flow->failed;
+	counters->rtt_sum_us = flow->rtt_us;
+	counters->rtt_samples = flow->rtt_us > 0;
+}
+
+static void
+set_names(flow_record *record, const flow_end *local, flow_sides_room *room)
+{
+	record->app = local->workload;
+	record->instance = local->instance;
+	if (local->workload.data != NULL && local->namespace.data != NULL)
+		record->cluster =
+			decode_join(local->namespace, "/", local->workload, room->cluster, DECODE_MAX_TEXT);
+}
+
+flow_record
+flow_sides_record(const one_way_flow *flow, flow_sides_room *room)
+{
+	bool source = source_is_local(flow);
+	const flow_end *local = source ? &flow->source : &flow->destination;
+	const flow_end *peer = source ? &flow->destination : &flow->source;
+	flow_record record = {
+		.start_ns = flow->start_ns,
+		.end_ns = flow->end_ns,
+		.protocol = flow->protocol,
+		.role = role_of_local(flow, source),
+		.local = local->address,
+		.local_port = local->port,
+		.peer = peer->address,
+		.peer_port = peer->port,
+		.nat_local = local->translated,
+		.nat_local_port = local->translated_port,
+		.nat_peer = peer->translated,
+		.nat_peer_port = peer->translated_port,
+		.host = local->host,
+		.region = local->region,
+		.scope = flow->scope,
+	};
+
+	set_counters(&record.counters, flow, source);
+	set_names(&record, local, room);
+	flow_sides_settle_translation(&record);
+	return record;
+}
