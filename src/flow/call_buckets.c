@@ -79,6 +79,7 @@ call_buckets_fill(call_range *ranges, uint32_t count, call_summary summary, call
 				  call_record *record)
 {
 	double told = 0;
+	double before = 0;
 
 	record->buckets = buckets;
 	record->bucket_count = count;
@@ -93,6 +94,8 @@ call_buckets_fill(call_range *ranges, uint32_t count, call_summary summary, call
 		double value =
 			i + 1 < count ? middle(&ranges[i]) : value_of_last(&ranges[i], count, told, &summary);
 
+		/* Ranges that overlap, such as a zero bucket's, still give ascending values. */
+		before = value = at_least(value, before);
 		if (ranges[i].count > FLOW_COUNTER_MAX - record->latency_count)
 			return false;
 		record->latency_count += ranges[i].count;

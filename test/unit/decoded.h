@@ -1,13 +1,13 @@
 /*
  * decoded.h
- *		Payloads of flow records decoded for a test, and what is said of them.
+ *		Payloads decoded for a test, and what is said of them.
  */
 #ifndef TOPOLOGY_UNIT_DECODED_H
 #define TOPOLOGY_UNIT_DECODED_H
 
 #include "unit.h"
 
-#include "decode/flow_json.h"
+#include "decode/formats.h"
 
 #define MAX_RECORDS 8
 
@@ -19,20 +19,42 @@
 /* A record with every field. */
 extern const char full_record[];
 
-/* What a payload came to; the records' texts are copies. */
+/*
+ * What a payload came to; the records' texts and buckets are copies.  Of the
+ * three kinds of records the format has one.
+ */
 typedef struct decoded
 {
 	int64_t result;
 	decode_error error;
 	flow_record records[MAX_RECORDS];
+	span_record spans[MAX_RECORDS];
+	call_record calls[MAX_RECORDS];
 	int count;
-	char *texts[MAX_RECORDS * 6];
-	int text_count;
+	void *copies[MAX_RECORDS * 8];
+	int copy_count;
 } decoded;
 
-/* Fills into, which is to be given to forget(). */
-extern void decode_bytes(const char *payload, size_t length, decoded *into);
+/*
+ * Decode bytes of a format.  Fills into, which is to be given to forget().
+ * Fails the test if the same payload comes to something else without a sink.
+ */
+extern void decode_as(const char *format, const char *payload, size_t length, decoded *into);
 extern void forget(decoded *what);
+
+/* The same of the native flow record. */
+extern void decode_bytes(const char *payload, size_t length, decoded *into);
+
+/* Decode a text that must be just count records; fails the test else. */
+extern void decode_text_as(const char *format, const char *payload, int64_t count, decoded *into);
+
+/* Fails the test unless bytes of a format are refused with just this. */
+extern void assert_refused_as(const char *format, const char *payload, size_t length, int64_t line,
+							  const char *field, const char *message);
+
+/* Whether two spans, or two calls, are alike in everything. */
+extern void assert_spans_equal(const span_record *a, const span_record *b);
+extern void assert_calls_equal(const call_record *a, const call_record *b);
 
 /* The one record of a payload; fails the test if there are none or more. */
 extern flow_record one_record(const char *payload, decoded *into);

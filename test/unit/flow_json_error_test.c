@@ -4,6 +4,7 @@
  */
 #include "decoded.h"
 
+#include "decode/flow_json.h"
 #include "decode/json.h"
 
 /* What fields of a type must be, and values that they do not take. */

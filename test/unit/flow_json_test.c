@@ -4,6 +4,8 @@
  */
 #include "decoded.h"
 
+#include "decode/flow_json.h"
+
 static void
 every_field_is_read(void **state)
 {
