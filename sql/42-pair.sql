@@ -93,15 +93,16 @@ BEGIN
 	), span AS MATERIALIZED (
 		SELECT p.trace_id, unnest(p.spans) AS id, unnest(p.owners) AS owner, p.failed, p.turn FROM part p
 	), fresh AS MATERIALIZED (
-		SELECT n.part, n.seen, w.*, EXISTS (
-				SELECT FROM span s
-				WHERE s.trace_id = w.trace_id AND s.id = w.span_id AND s.owner = w.owner AND s.turn < n.part) AS repeated
-		FROM news n CROSS JOIN LATERAL unnest(n.waits) w
+		SELECT n.part, n.seen, w.* FROM news n CROSS JOIN LATERAL unnest(n.waits) w
+	), first AS MATERIALIZED (
+		SELECT f.* FROM fresh f
+		WHERE NOT EXISTS (SELECT FROM span s
+						  WHERE s.trace_id = f.trace_id AND s.id = f.span_id AND s.owner = f.owner AND s.turn < f.part)
 	), wait AS MATERIALIZED (
 		SELECT row_number() OVER () AS number, w.*
 		FROM (SELECT f.seen, f.role, f.trace_id, f.span_id, f.parent_id, f.owner, f.app, f.peer_type, f.peer,
 					 f.endpoint, f.entry, f.failed, f.calls, f.started, f.duration_ns, NULL::tid AS old
-			  FROM fresh f WHERE NOT f.repeated
+			  FROM first f
 			  UNION ALL
 			  SELECT o.*, o.ctid
 			  FROM topo_trace.span_wait o
@@ -141,7 +142,7 @@ BEGIN
 		UPDATE topo_trace.span_count c
 		SET paired = c.paired + (SELECT count(*) FROM decided d WHERE NOT d.internal),
 			assumed = c.assumed + (SELECT count(*) FROM decided d WHERE d.caller IS NULL),
-			repeated = c.repeated + (SELECT count(*) FROM fresh f WHERE f.repeated) + n.repeated,
+			repeated = c.repeated + (SELECT count(*) FROM fresh f) - (SELECT count(*) FROM first f) + n.repeated,
 			unattributed = c.unattributed + n.unattributed
 		FROM (SELECT sum(o.repeated) AS repeated, sum(o.unattributed) AS unattributed FROM news o) n
 		WHERE n.repeated IS NOT NULL
@@ -235,6 +236,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
 AS $$
+DECLARE
+	seen topo.seen_edge[];
 BEGIN
 	IF calls IS NULL THEN
 		RETURN;
@@ -252,8 +255,8 @@ BEGIN
 			 LEFT JOIN named e ON e.type = 'endpoint' AND e.name = a.name || '/' || c.endpoint
 		RETURNING src, dst, type, first_seen, last_seen
 	)
-	SELECT topo.link_seen('trace', array_agg((w.src, w.dst, w.type, w.first_seen, w.last_seen)::topo.seen_edge))
-	FROM written w;
+	SELECT array_agg((w.src, w.dst, w.type, w.first_seen, w.last_seen)::topo.seen_edge) INTO seen FROM written w;
+	PERFORM topo.link_seen('trace', seen);
 END
 $$;
 COMMENT ON FUNCTION topo.append_span_calls(topo.span_call[]) IS 'calls that pairing found into the windows and links of the graph "trace"';

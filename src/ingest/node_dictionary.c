@@ -60,9 +60,8 @@ node_dictionary *
 node_dictionary_create(void)
 {
 	node_dictionary *dictionary = palloc0(sizeof(*dictionary));
-	HASHCTL control = {.keysize = sizeof(node_key),
-					   .entrysize = sizeof(node_entry),
-					   .hcxt = CurrentMemoryContext};
+	HASHCTL control = {
+		.keysize = sizeof(node_key), .entrysize = sizeof(node_entry), .hcxt = CurrentMemoryContext};
 
 	dictionary->context = CurrentMemoryContext;
 	dictionary->numbers = hash_create("topology nodes of a batch", 256, &control,
@@ -78,8 +77,7 @@ append_name(node_dictionary *dictionary, node_name name)
 	if (dictionary->count == dictionary->room)
 	{
 		dictionary->room *= 2;
-		dictionary->names =
-			repalloc_huge(dictionary->names, sizeof(node_name) * dictionary->room);
+		dictionary->names = repalloc_huge(dictionary->names, sizeof(node_name) * dictionary->room);
 	}
 	dictionary->names[dictionary->count] = name;
 	return dictionary->count++;
@@ -179,8 +177,8 @@ node_dictionary_resolve(node_dictionary *dictionary)
 	if (SPI_execute_with_args("SELECT topo.make_nodes($1)", 1, types, arguments, NULL, false, 0) !=
 		SPI_OK_SELECT)
 		elog(ERROR, "could not make nodes");
-	result = DatumGetArrayTypeP(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	result =
+		DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	if (ArrayGetNItems(ARR_NDIM(result), ARR_DIMS(result)) != dictionary->count ||
 		ARR_HASNULL(result))
 		elog(ERROR, "unexpected result of topo.make_nodes()");

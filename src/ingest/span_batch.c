@@ -118,8 +118,7 @@ span_batch_is_empty(const span_batch *batch)
 bool
 span_batch_is_full(const span_batch *batch)
 {
-	return span_stage_bytes(&batch->stage) >= batch->max_bytes ||
-		   batch->stage.count >= BATCH_SPANS;
+	return span_stage_bytes(&batch->stage) >= batch->max_bytes || batch->stage.count >= BATCH_SPANS;
 }
 
 span_batch_mark
@@ -146,8 +145,10 @@ find_owners(span_store *store)
 {
 	node_dictionary *dictionary = node_dictionary_create();
 
-	store->owners = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(store->count, 1));
-	store->apps = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(store->count, 1));
+	store->owners =
+		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(store->count, 1));
+	store->apps =
+		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(store->count, 1));
 	for (size_t i = 0; i < store->count; i++)
 	{
 		const staged_span *span = store->spans[i];
@@ -162,9 +163,9 @@ find_owners(span_store *store)
 static void
 add_part(span_store *store, size_t begin, size_t end)
 {
-	int64 spans[PART_SPANS];
-	int64 owners[PART_SPANS];
-	int64 failed[PART_SPANS];
+	int64 spans[PART_SPANS] = {0};
+	int64 owners[PART_SPANS] = {0};
+	int64 failed[PART_SPANS] = {0};
 	int count = 0;
 	int failures = 0;
 	Datum values[PART_COLUMNS];

@@ -47,8 +47,7 @@ void
 span_stage_init(span_stage *stage)
 {
 	memset(stage, 0, sizeof(*stage));
-	stage->allocator =
-		(flow_allocator){stage_allocate, stage_release, CurrentMemoryContext};
+	stage->allocator = (flow_allocator){stage_allocate, stage_release, CurrentMemoryContext};
 	stage->arena.allocator = &stage->allocator;
 	stage->secret = flow_hash_secret_draw();
 }
@@ -74,8 +73,7 @@ reserve_block(span_stage *stage)
 	if (block == stage->block_room)
 	{
 		size_t room = block == 0 ? FIRST_BLOCK_ROOM : 2 * block;
-		staged_span **blocks =
-			flow_arena_allocate(&stage->arena, room * sizeof(*blocks));
+		staged_span **blocks = flow_arena_allocate(&stage->arena, room * sizeof(*blocks));
 
 		if (!blocks)
 			out_of_memory();
@@ -284,8 +282,8 @@ settle_trace(staged_span **spans, size_t count)
 staged_span **
 span_stage_settle(span_stage *stage, size_t *count)
 {
-	staged_span **spans = MemoryContextAllocHuge(CurrentMemoryContext,
-												 sizeof(*spans) * Max(stage->count, 1));
+	staged_span **spans =
+		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(*spans) * Max(stage->count, 1));
 
 	for (size_t i = 0; i < stage->count; i++)
 		spans[i] = span_at(stage, i);

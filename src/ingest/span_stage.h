@@ -17,9 +17,9 @@
 typedef struct staged_span
 {
 	uint8_t trace_id[16];
-	uint64 trace[2];   /* the same as numbers, which sort alike */
-	uint64 span;       /* its id as a number, the first byte the highest */
-	uint64 parent;     /* of its parent; 0: none */
+	uint64 trace[2]; /* the same as numbers, which sort alike */
+	uint64 span;     /* its id as a number, the first byte the highest */
+	uint64 parent;   /* of its parent; 0: none */
 	int64 start_ns;
 	int64 duration_ns; /* -1: not known */
 	int64 calls;       /* that it stands for */
