@@ -293,3 +293,22 @@ CREATE AGGREGATE topo.merge(topo.traffic) (
 );
 COMMENT ON AGGREGATE topo.merge(topo.traffic) IS
 'all together, in any order the same; nulls are left out, null for no rows';
+
+CREATE FUNCTION topo.traffic_merge_calls_transition(internal, bigint, boolean, bigint) RETURNS internal
+	LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'traffic_merge_calls_transition';
+COMMENT ON FUNCTION topo.traffic_merge_calls_transition(internal, bigint, boolean, bigint) IS
+'merge_calls(): take the calls of one row';
+
+CREATE AGGREGATE topo.merge_calls(calls bigint, failed boolean, latency_ns bigint) (
+	SFUNC = topo.traffic_merge_calls_transition,
+	STYPE = internal,
+	SSPACE = 1024,
+	FINALFUNC = topo.traffic_merge_final,
+	COMBINEFUNC = topo.traffic_merge_combine,
+	SERIALFUNC = topo.traffic_merge_serialize,
+	DESERIALFUNC = topo.traffic_merge_deserialize,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE topo.merge_calls(bigint, boolean, bigint) IS
+'the traffic of so many calls a row, which failed or not and took so many nanoseconds each; a latency of NULL is not known';

@@ -22,6 +22,9 @@
 CREATE TYPE topo.edge_key AS (src bigint, dst bigint, type integer);
 COMMENT ON TYPE topo.edge_key IS 'an edge of a graph, at the finest level known';
 
+CREATE TYPE topo.seen_edge AS (src bigint, dst bigint, type integer, first_seen timestamptz, last_seen timestamptz);
+COMMENT ON TYPE topo.seen_edge IS 'an edge of a graph, and when it was seen';
+
 CREATE FUNCTION topo.address_label(scope text, address inet) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN scope = '' THEN pg_catalog.host(address) ELSE scope || '/' || pg_catalog.host(address) END;
@@ -177,20 +180,19 @@ CREATE TRIGGER cluster_adopted AFTER UPDATE OF parent ON topo.node
 	EXECUTE FUNCTION topo.cluster_adopted();
 COMMENT ON TRIGGER cluster_adopted ON topo.node IS 'the live map follows the inventory';
 
-CREATE FUNCTION topo.link_windows(graph text, buckets timestamptz[]) RETURNS void
+CREATE FUNCTION topo.link_seen(graph text, edges topo.seen_edge[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
 	EXECUTE format($link$
 		WITH seen AS (
-			SELECT w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
-			FROM %1$I.edge_window w
-			WHERE w.bucket = ANY ($1)
-			  AND EXISTS (SELECT FROM topo.node n WHERE n.id = w.src)
-			  AND EXISTS (SELECT FROM topo.node n WHERE n.id = w.dst)
+			SELECT e.src, e.dst, e.type, min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen
+			FROM unnest($1) e
+			WHERE EXISTS (SELECT FROM topo.node n WHERE n.id = e.src)
+			  AND EXISTS (SELECT FROM topo.node n WHERE n.id = e.dst)
 			GROUP BY 1, 2, 3
-			HAVING max(w.last_seen) > topo.live_since($2)
+			HAVING max(e.last_seen) > topo.live_since($2)
 		), told AS (
 			INSERT INTO %1$I.live_edge AS l (src, dst, type, first_seen, last_seen)
 			SELECT src, dst, type, first_seen, last_seen FROM seen ORDER BY 1, 2, 3
@@ -207,7 +209,28 @@ BEGIN
 		WHERE NOT EXISTS (SELECT FROM %1$I.link k
 						  WHERE k.level = e.level AND k.src = e.src AND k.dst = e.dst AND k.type = e.type)
 		ON CONFLICT DO NOTHING$link$, (topo.existing_graph(graph)).schema_name)
-	USING buckets, graph;
+	USING edges, graph;
+END
+$$;
+COMMENT ON FUNCTION topo.link_seen(text, topo.seen_edge[]) IS
+'make edges live that were seen, where that is recent enough';
+
+CREATE FUNCTION topo.link_windows(graph text, buckets timestamptz[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	seen topo.seen_edge[];
+BEGIN
+	EXECUTE format($windows$
+		SELECT array_agg((s.src, s.dst, s.type, s.first_seen, s.last_seen)::topo.seen_edge)
+		FROM (SELECT w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
+			  FROM %I.edge_window w
+			  WHERE w.bucket = ANY ($1)
+			  GROUP BY 1, 2, 3
+			  HAVING max(w.last_seen) > topo.live_since($2)) s$windows$, (topo.existing_graph(graph)).schema_name)
+	INTO seen USING buckets, graph;
+	PERFORM topo.link_seen(graph, seen);
 END
 $$;
 COMMENT ON FUNCTION topo.link_windows(text, timestamptz[]) IS

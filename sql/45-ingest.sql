@@ -1,10 +1,10 @@
 --
--- Ingest: batches of flow records into stage 1.
+-- Ingest: batches of flow records and spans into stage 1.
 --
 -- The C side decodes and aggregates a batch; store_flows() writes it, and what
 -- it teaches of addresses, in the transaction that also writes the source's
--- position.  Nothing is resolved here, so that batches of several sources never
--- wait for each other.
+-- position; so does store_spans().  Nothing is resolved here, so that batches of
+-- several sources never wait for each other.
 --
 
 CREATE TYPE topo.flow_row AS (
@@ -29,18 +29,19 @@ CREATE TYPE topo.flow_row AS (
 );
 COMMENT ON TYPE topo.flow_row IS 'one aggregated conversation on its way to flow_window';
 
-CREATE FUNCTION topo.accepted_times(OUT oldest timestamptz, OUT newest timestamptz)
+CREATE FUNCTION topo.accepted_times(graph text, OUT oldest timestamptz, OUT newest timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
+DECLARE
+	finest CONSTANT interval := (SELECT min(g.width) FROM topo.grain g WHERE g.graph = (topo.existing_graph(accepted_times.graph)).name);
 BEGIN
-	PERFORM topo.existing_graph('network');
 	SELECT coalesce(now() - g.retention, '-infinity'), clock_timestamp() + interval '1 hour' INTO oldest, newest
-	FROM topo.grain g WHERE g.graph = 'network' AND g.relation = 'flow_window';
+	FROM topo.grain g WHERE g.graph = accepted_times.graph AND g.width = finest;
 END
 $$;
-COMMENT ON FUNCTION topo.accepted_times() IS
-'flows from before their retention, or from more than an hour ahead, are refused';
+COMMENT ON FUNCTION topo.accepted_times(text) IS
+'records from before what a graph keeps of its finest windows, or from more than an hour ahead, are refused';
 
 CREATE FUNCTION topo.make_workloads(rows topo.flow_row[]) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -123,3 +124,31 @@ END
 $$;
 COMMENT ON FUNCTION topo.store_flows(text, topo.flow_row[]) IS
 'write a batch of aggregated flows, and learn from it who holds which address';
+
+--
+-- Spans
+--
+
+CREATE TYPE topo.span_part_row AS (trace_id uuid, spans bigint[], owners bigint[], failed bigint[]);
+COMMENT ON TYPE topo.span_part_row IS 'spans of one trace on their way to span_part';
+
+CREATE FUNCTION topo.store_spans(parts topo.span_part_row[], waits topo.span_wait[], unattributed bigint, repeated bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+	stored CONSTANT timestamptz := clock_timestamp();
+	batch bigint;
+BEGIN
+	PERFORM topo.existing_graph('trace'), topo.ensure_span_partitions(tstzrange(stored, stored, '[]'));
+	INSERT INTO topo_trace.span_news (seen, traces, waits, unattributed, repeated)
+	SELECT stored, ARRAY(SELECT DISTINCT p.trace_id FROM unnest(parts) p), waits, unattributed, repeated
+	RETURNING part INTO batch;
+	INSERT INTO topo_trace.span_part (seen, part, trace_id, spans, owners, failed)
+	SELECT stored, batch, p.* FROM unnest(parts) p;
+END
+$$;
+COMMENT ON FUNCTION topo.store_spans(topo.span_part_row[], topo.span_wait[], bigint, bigint) IS
+'write a batch of spans, for topo.pair_pending() to take up';

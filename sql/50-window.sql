@@ -276,7 +276,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	PERFORM topo.make_partitions_ahead();
+	PERFORM topo.make_partitions_ahead(), topo.maintain_spans();
 	PERFORM topo.fade_edges(g) FROM topo.graph g
 	WHERE g.edge_ttl IS NOT NULL AND to_regclass(format('%I.live_edge', g.schema_name)) IS NOT NULL
 	ORDER BY g.name;

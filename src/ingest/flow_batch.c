@@ -14,24 +14,17 @@
 
 #include <sys/socket.h>
 
-#include "access/htup_details.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "funcapi.h"
-#include "mb/pg_wchar.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inet.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "flow/flow_window.h"
-#include "flow/utf8.h"
+#include "ingest/accepted.h"
 #include "ingest/flow_batch.h"
+#include "ingest/rows.h"
 #include "settings.h"
 #include "store/traffic.h"
 
@@ -63,8 +56,7 @@ struct flow_batch
 {
 	MemoryContext context;
 	flow_window_table *windows;
-	TimestampTz oldest; /* accepted */
-	TimestampTz newest;
+	accepted_times accepted;
 };
 
 static void *
@@ -104,42 +96,16 @@ flow_batch_destroy(flow_batch *batch)
 	MemoryContextDelete(batch->context);
 }
 
-/* Unix nanoseconds to PostgreSQL's microseconds since 2000; any int64 fits. */
-static TimestampTz
-timestamp_from_ns(int64 ns)
-{
-	const int64 epoch_us =
-		(int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * USECS_PER_SEC;
-	int64 us = ns / 1000;
-
-	if (ns % 1000 < 0)
-		us--;
-	return us - epoch_us;
-}
-
 void
 flow_batch_begin(flow_batch *batch)
 {
-	bool isnull;
-
-	if (SPI_execute("SELECT oldest, newest FROM topo.accepted_times()", true, 1) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "could not read which times are accepted");
-	batch->oldest = DatumGetTimestampTz(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	batch->newest = DatumGetTimestampTz(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-	SPI_freetuptable(SPI_tuptable);
+	batch->accepted = accepted_times_load("network");
 }
 
 const char *
 flow_batch_refusal(const flow_batch *batch, const flow_record *record)
 {
-	if (timestamp_from_ns(record->start_ns) < batch->oldest)
-		return "is older than what the graph keeps of flows";
-	if (timestamp_from_ns(record->end_ns) > batch->newest)
-		return "is more than an hour ahead of this server's clock";
-	return NULL;
+	return accepted_times_refusal(&batch->accepted, record->start_ns, record->end_ns);
 }
 
 bool
@@ -172,51 +138,6 @@ inet_datum(const flow_address *address)
 	return InetPGetDatum(result);
 }
 
-/* One character of UTF-8; a question mark where the database's encoding lacks it. */
-static void
-append_character(StringInfo result, Oid conversion, const char *character, int length)
-{
-	unsigned char converted[32];
-
-	if (OidIsValid(conversion) &&
-		pg_do_encoding_conversion_buf(conversion, PG_UTF8, GetDatabaseEncoding(),
-									  (unsigned char *) character, length, converted,
-									  sizeof(converted), true) == length)
-		appendStringInfoString(result, (char *) converted);
-	else
-		appendStringInfoChar(result, '?');
-}
-
-/* A text in the database's encoding: what a process calls itself must stop no batch. */
-static text *
-convert_text(flow_text from)
-{
-	Oid conversion = FindDefaultConversionProc(PG_UTF8, GetDatabaseEncoding());
-	StringInfoData result;
-	uint32 at = 0;
-
-	initStringInfo(&result);
-	while (at < from.length)
-	{
-		int length = Max(utf8_character_length(from.data + at, from.length - at), 1);
-
-		if (length == 1)
-			appendStringInfoChar(&result, from.data[at]);
-		else
-			append_character(&result, conversion, from.data + at, length);
-		at += length;
-	}
-	return cstring_to_text_with_len(result.data, result.len);
-}
-
-static Datum
-text_datum(flow_text text)
-{
-	if (GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII)
-		return PointerGetDatum(cstring_to_text_with_len(text.data, text.length));
-	return PointerGetDatum(convert_text(text));
-}
-
 static Datum
 traffic_datum(const flow_counters *counters)
 {
@@ -236,14 +157,6 @@ traffic_datum(const flow_counters *counters)
 }
 
 static void
-set_text(Datum *values, bool *nulls, int column, flow_text text)
-{
-	nulls[column] = text.data == NULL;
-	if (text.data)
-		values[column] = text_datum(text);
-}
-
-static void
 set_address(Datum *values, bool *nulls, int column, const flow_address *address)
 {
 	nulls[column] = address->family == 0;
@@ -251,8 +164,8 @@ set_address(Datum *values, bool *nulls, int column, const flow_address *address)
 		values[column] = inet_datum(address);
 }
 
-static Datum
-row_datum(TupleDesc desc, const flow_window *window)
+static void
+add_row(row_array *rows, const flow_window *window)
 {
 	Datum values[ROW_COLUMNS];
 	bool nulls[ROW_COLUMNS] = {false};
@@ -277,50 +190,26 @@ row_datum(TupleDesc desc, const flow_window *window)
 	set_text(values, nulls, ROW_CLUSTER, window->cluster);
 	set_text(values, nulls, ROW_REGION, window->region);
 	values[ROW_TRAFFIC] = traffic_datum(&window->counters);
-	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
-}
-
-static Oid
-flow_row_type(void)
-{
-	Oid schema = get_namespace_oid("topo", false);
-	Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("flow_row"),
-							   ObjectIdGetDatum(schema));
-
-	if (!OidIsValid(type))
-		elog(ERROR, "type topo.flow_row does not exist");
-	return type;
-}
-
-static Datum
-rows_datum(flow_batch *batch, Oid type)
-{
-	size_t count = flow_window_table_count(batch->windows);
-	TupleDesc desc = lookup_rowtype_tupdesc(type, -1);
-	Datum *rows = palloc(sizeof(Datum) * count);
-	ArrayType *result;
-
-	if (desc->natts != ROW_COLUMNS)
-		elog(ERROR, "type topo.flow_row has %d columns", desc->natts);
-	for (size_t i = 0; i < count; i++)
-		rows[i] = row_datum(desc, flow_window_table_entry(batch->windows, i));
-	ReleaseTupleDesc(desc);
-	result = construct_array(rows, count, type, -1, false, TYPALIGN_DOUBLE);
-	return PointerGetDatum(result);
+	row_array_add(rows, values, nulls);
 }
 
 void
 flow_batch_store(flow_batch *batch, const char *source)
 {
-	Oid row_type = flow_row_type();
-	Oid types[2] = {TEXTOID, get_array_type(row_type)};
+	size_t count = flow_window_table_count(batch->windows);
 	MemoryContext store =
 		AllocSetContextCreate(CurrentMemoryContext, "topology flow rows", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous = MemoryContextSwitchTo(store);
+	row_array rows;
+	Oid types[2] = {TEXTOID};
 	Datum arguments[2];
 
+	row_array_begin(&rows, "flow_row", ROW_COLUMNS);
+	for (size_t i = 0; i < count; i++)
+		add_row(&rows, flow_window_table_entry(batch->windows, i));
+	types[1] = rows.array_type;
 	arguments[0] = CStringGetTextDatum(source);
-	arguments[1] = rows_datum(batch, row_type);
+	arguments[1] = row_array_finish(&rows);
 	MemoryContextSwitchTo(previous);
 	if (SPI_execute_with_args("SELECT topo.store_flows($1, $2)", 2, types, arguments, NULL, false,
 							  0) != SPI_OK_SELECT)

@@ -10,117 +10,87 @@
 
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
 
-#include "decode/flow_json.h"
-#include "ingest/flow_batch.h"
+#include "ingest/record_batch.h"
 
 PG_FUNCTION_INFO_V1(topology_ingest);
 
 /* What the owners of addresses that were learned from SQL are put down to. */
 #define INGEST_SOURCE "ingest"
 
-/*
- * The field of a text that no node can have, or NULL.  The control characters
- * are those that topo.node refuses.
- */
 static const char *
-unusable_text(const flow_record *record)
+graph_of(const decode_format *format)
 {
-	const struct
+	switch (format->kind)
 	{
-		const char *field;
-		flow_text text;
-	} texts[] = {{"local.app", record->app},
-				 {"local.cluster", record->cluster},
-				 {"scope", record->scope},
-				 {"region", record->region}};
-
-	for (int i = 0; i < lengthof(texts); i++)
-		for (size_t at = 0; at < texts[i].text.length; at++)
-		{
-			unsigned char byte = texts[i].text.data[at];
-
-			if (byte < 0x20 || byte == 0x7f)
-				return texts[i].field;
-		}
-	return NULL;
-}
-
-static bool
-take_record(void *context, const flow_record *record, decode_error *error)
-{
-	flow_batch *batch = context;
-	const char *refusal = flow_batch_refusal(batch, record);
-	const char *unusable = unusable_text(record);
-
-	if (unusable)
-	{
-		decode_error_set(error, unusable, "must not have control characters");
-		return false;
+		case DECODE_FLOWS:
+			return "network";
+		case DECODE_CALLS:
+			return "ipc";
+		case DECODE_SPANS:
+			return "trace";
 	}
-	if (refusal)
-	{
-		decode_error_set(error, "start", "%s", refusal);
-		return false;
-	}
-	if (!flow_batch_add(batch, record))
-	{
-		flow_batch_store(batch, INGEST_SOURCE);
-		if (!flow_batch_add(batch, record))
-			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-							errdetail("A flow record could not be merged into its window.")));
-	}
-	return true;
+	elog(ERROR, "unknown kind %d of a format", (int) format->kind);
 }
 
 static void
-report_refusal(const decode_error *error)
+raise_refusal(void *context, const char *data, size_t length, const decode_error *error)
 {
+	const decode_format *format = context;
+
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid flow record in line " INT64_FORMAT, error->line),
+			 error->line > 0
+				 ? errmsg("invalid %s record in line " INT64_FORMAT, format->name, error->line)
+				 : errmsg("invalid %s message", format->name),
 			 error->field[0]
 				 ? errdetail("Field \"%s\" %s.", error->field, error->message)
 				 : errdetail_internal("%c%s.", pg_toupper(error->message[0]), error->message + 1),
-			 errhint("The record's format is described in the README; records older than the "
-					 "windows that are kept need topo.set_graph('network', '{\"retention\": "
-					 "\"infinite\"}').")));
+			 errhint("The format is described in the README; records older than the windows that "
+					 "are kept need topo.set_graph('%s', '{\"retention\": \"infinite\"}').",
+					 graph_of(format))));
 }
 
-static int64
-ingest_flow(flow_batch *batch, const char *payload, size_t length)
+static void
+report_unknown_format(const char *format)
 {
-	decode_error error = {0};
-	int64 count = decode_flow_json(payload, length, take_record, batch, &error);
+	StringInfoData formats;
 
-	if (count < 0)
-		report_refusal(&error);
-	if (!flow_batch_is_empty(batch))
-		flow_batch_store(batch, INGEST_SOURCE);
-	return count;
+	initStringInfo(&formats);
+	for (size_t i = 0; i < decode_format_count(); i++)
+	{
+		const decode_format *known = decode_format_at(i);
+
+		appendStringInfo(&formats, "%s%s (%s)", i > 0 ? "; " : "", known->name, known->description);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown format \"%s\"", format),
+			 errhint("The formats are %s.", formats.data)));
 }
 
 Datum
 topology_ingest(PG_FUNCTION_ARGS)
 {
-	char *format = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bytea *payload = PG_GETARG_BYTEA_PP(1);
-	flow_batch *batch;
+	const decode_format *format = decode_format_find(name);
+	record_batch *batch;
 	int64 count;
 
-	if (strcmp(format, "flow") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown format \"%s\"", format),
-				 errhint("The format is \"flow\": JSON, one record a line.")));
+	if (!format)
+		report_unknown_format(name);
 	SPI_connect();
-	batch = flow_batch_create(CurrentMemoryContext);
-	flow_batch_begin(batch);
-	count = ingest_flow(batch, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload));
-	flow_batch_destroy(batch);
+	batch = record_batch_create(CurrentMemoryContext, INGEST_SOURCE);
+	record_batch_begin(batch);
+	count = record_batch_take(batch, format, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload),
+							  raise_refusal, (void *) format);
+	record_batch_store(batch);
+	record_batch_destroy(batch);
 	SPI_finish();
 	PG_RETURN_INT64(count);
 }

@@ -21,6 +21,7 @@
 #include "utils/wait_event.h"
 
 #include "compat.h"
+#include "resolve/pair.h"
 #include "resolve/resolve.h"
 #include "worker/registry.h"
 
@@ -217,6 +218,7 @@ topology_flush(PG_FUNCTION_ARGS)
 	/* what the workers committed meanwhile is to be seen */
 	PushActiveSnapshot(GetTransactionSnapshot());
 	(void) resolve_pending(true);
+	(void) pair_pending(true);
 	PopActiveSnapshot();
 	SPI_finish();
 	PG_RETURN_VOID();
