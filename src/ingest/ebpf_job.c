@@ -18,6 +18,7 @@
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "capture/capture.h"
 #include "capture/capture_record.h"
@@ -45,7 +46,8 @@ typedef struct ebpf_job
 	uint64 event;       /* position of the event at hand */
 	int64 epoch;        /* of this worker among those of its source */
 	int64 stored;       /* the position that the tables have */
-};
+	TimestampTz next_snapshot;
+} ebpf_job;
 
 static void
 report_capture_error(const capture_error *error)
@@ -150,7 +152,7 @@ ebpf_has_news(source_job *base)
 static void
 bury(ebpf_job *job, source_progress *progress, const void *data, uint32 length, const char *reason)
 {
-	source_store_dead_letter(job->name, EBPF_PARTITION, job->event, data, length, reason);
+	source_store_dead_letter(job->name, EBPF_PARTITION, job->event, NULL, 0, data, length, reason);
 	progress->dead_letters++;
 }
 

@@ -23,13 +23,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "decode/formats.h"
@@ -446,7 +445,7 @@ bury(kafka_job *job, const stream_message *message, const void *data, size_t len
 }
 
 static void
-refuse(void *context, const void *data, size_t length, const decode_error *error)
+refuse(void *context, const char *data, size_t length, const decode_error *error)
 {
 	kafka_letter *letter = context;
 	char *reason = error->field[0] ? psprintf("field \"%s\" %s", error->field, error->message)
@@ -463,8 +462,6 @@ take_message(kafka_job *job, const stream_message *message)
 	/* a tombstone deletes what a key stands for, and a flow is nothing that is kept by key */
 	if (!message->payload)
 		return;
-	if (record_batch_is_full(job->batch))
-		record_batch_store(job->batch, job->name);
 	find_partition(job, message->partition)->progress.records += record_batch_take(
 		job->batch, job->format, message->payload, message->payload_length, refuse, &letter);
 }
@@ -478,7 +475,7 @@ take_messages(kafka_job *job, size_t first, size_t count)
 		take_message(job, &job->held[i]);
 	}
 	if (!record_batch_is_empty(job->batch))
-		record_batch_store(job->batch, job->name);
+		record_batch_store(job->batch);
 }
 
 /* Whether an error is about the data of a batch, and not about the server. */
@@ -718,8 +715,11 @@ kafka_job_open(const source_row *source, MemoryContext context)
 	job->name = pstrdup(source->name);
 	job->format = decode_format_find(source->format);
 	job->options = kafka_options_load(source->id);
-	job->batch = record_batch_create(context);
-	record_batch_set_defaults(job->batch, job->options->region, job->options->scope);
+	if (!job->format)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("unknown format \"%s\"", source->format)));
+	job->batch = record_batch_create(context, source->name);
+	record_batch_set_defaults(job->batch, source->region, source->scope);
 	job->consumer = stream_consumer_open(&job->options->consumer, &error);
 	if (!job->consumer)
 		report_stream_error(&error);

@@ -8,6 +8,9 @@
  */
 #include "postgres.h"
 
+#include "fmgr.h"
+#include "utils/builtins.h"
+
 #include "ingest/kafka_options.h"
 #include "ingest/source_catalog.h"
 #include "settings.h"
@@ -38,10 +41,6 @@ set_option(kafka_options *options, stream_setting *settings, const source_option
 		options->consumer.brokers = option->value;
 	else if (strcmp(option->name, "topic") == 0)
 		options->topic = option->value;
-	else if (strcmp(option->name, "region") == 0)
-		options->region = option->value;
-	else if (strcmp(option->name, "scope") == 0)
-		options->scope = option->value;
 	else if (strcmp(option->name, "start") == 0)
 		options->start_latest = strcmp(option->value, "latest") == 0;
 	else if (strcmp(option->name, "on_gap") == 0)
@@ -62,4 +61,20 @@ kafka_options_load(int32 source)
 	options->consumer.settings = settings;
 	options->consumer.memory = (size_t) topology_batch_memory * 1024 / 2;
 	return options;
+}
+
+PG_FUNCTION_INFO_V1(topology_check_rdkafka_setting);
+
+Datum
+topology_check_rdkafka_setting(PG_FUNCTION_ARGS)
+{
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	if (!stream_setting_is_allowed(name))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("option \"%s%s\" cannot be given", RDKAFKA_PREFIX, name),
+			 errdetail("A source depends on this setting of librdkafka, or it would run code.")));
+	PG_RETURN_VOID();
 }

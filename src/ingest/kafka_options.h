@@ -20,8 +20,6 @@ typedef enum kafka_gap
 typedef struct kafka_options
 {
 	char *topic;
-	char *region; /* NULL: none */
-	char *scope;  /* NULL: the default one */
 	bool start_latest;
 	kafka_gap on_gap;
 	stream_consumer_options consumer;

@@ -20,6 +20,7 @@
 #include "utils/typcache.h"
 #include "utils/uuid.h"
 
+#include "flow/utf8.h"
 #include "ingest/rows.h"
 
 #define FIRST_ROOM 256

@@ -36,6 +36,7 @@
 
 #include "ingest/job.h"
 #include "ingest/source_catalog.h"
+#include "resolve/pair.h"
 #include "resolve/resolve.h"
 #include "settings.h"
 #include "window/window.h"
@@ -259,6 +260,9 @@ resolve_news(void)
 {
 	begin_transaction("resolving flows");
 	(void) resolve_pending(false);
+	commit_transaction();
+	begin_transaction("pairing spans");
+	(void) pair_pending(false);
 	commit_transaction();
 }
 

@@ -14,7 +14,8 @@
 set -euo pipefail
 
 declare -rA GROUPS_OF=(
-	[build]="gcc make clang-14 llvm-14 bpftool libbpf-dev libelf-dev zlib1g-dev pkg-config
+	[build]="gcc make clang-14 llvm-14 bpftool libbpf-dev libelf-dev librdkafka-dev zlib1g-dev
+	         pkg-config
 	         postgresql-15 postgresql-server-dev-15"
 	[test]="libipc-run-perl libcmocka-dev libclang-rt-14-dev clang-format-14 iproute2 nftables
 	        socat python3 procps util-linux"
