@@ -85,10 +85,10 @@ $node->safe_psql('postgres', 'DROP DATABASE latin');
 # a transaction that the worker waits for
 create_map($node, 'postgres');
 add_ebpf_source($node, $dir);
-my ($result, undef, $stderr) = $node->psql('postgres', 'BEGIN; LOCK TABLE topo_network.flow_window, topo.source_position; SELECT topo.flush()');
+my ($result, undef, $stderr) = $node->psql('postgres', 'BEGIN; LOCK TABLE topo_network.dirty_address; SELECT topo.flush()');
 isnt($result, 0, 'flush() in a transaction that holds what the worker needs');
 like($stderr, qr/waits for this transaction/, 'is an error, also where it has written nothing');
-$node->safe_psql('postgres', 'BEGIN; LOCK TABLE topo_network.flow_window, topo.source_position; DROP EXTENSION topology CASCADE; ROLLBACK');
+$node->safe_psql('postgres', 'BEGIN; LOCK TABLE topo_network.dirty_address; DROP EXTENSION topology CASCADE; ROLLBACK');
 running('postgres', 'DROP EXTENSION in such a transaction ends, and the worker comes back after ROLLBACK');
 
 # waiting costs nothing
