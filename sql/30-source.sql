@@ -214,6 +214,12 @@ SET search_path = pg_catalog, topo, pg_temp
 AS 'MODULE_PATHNAME', 'topology_source_workers';
 COMMENT ON FUNCTION topo.source_workers() IS 'the workers of this database''s sources, from shared memory';
 
+CREATE FUNCTION topo.worker_obstacle() RETURNS text
+LANGUAGE c VOLATILE PARALLEL RESTRICTED STRICT
+SET search_path = pg_catalog, topo, pg_temp
+AS 'MODULE_PATHNAME', 'topology_worker_obstacle';
+COMMENT ON FUNCTION topo.worker_obstacle() IS 'what keeps an enabled source without a worker; NULL: nothing that is known';
+
 CREATE VIEW topo.source_status AS
 	SELECT s.name AS source, s.kind,
 		   CASE WHEN NOT s.enabled THEN CASE WHEN w.pid IS NULL THEN 'paused' ELSE 'stopping' END
@@ -222,10 +228,7 @@ CREATE VIEW topo.source_status AS
 		   coalesce(p.records, 0) AS records,
 		   coalesce(p.dead_letters, 0) AS dead_letters,
 		   coalesce(p.dropped, 0) AS dropped,
-		   CASE WHEN s.enabled AND w.source IS NULL
-					 AND current_setting('shared_preload_libraries') !~ '(^|[ ,"/])topology'
-				THEN 'topology is not in shared_preload_libraries, so no worker runs'
-				ELSE w.last_error END AS last_error,
+		   coalesce(w.last_error, CASE WHEN s.enabled AND w.pid IS NULL THEN topo.worker_obstacle() END) AS last_error,
 		   p.last_record_at
 	FROM topo.source s
 		 LEFT JOIN topo.source_position p ON p.source = s.id

@@ -110,6 +110,7 @@ await($node, 'postgres', 'SELECT count(*) FROM topo.source_workers()', 0, 'both 
 $node->safe_psql('postgres', "SELECT topo.add_source(n, 'ebpf', 'flow', jsonb_build_object('pin_dir', d)) FROM (VALUES ('a', '$dir-a'), ('b', '$dir-b'), ('host', '$dir')) v (n, d)");
 await($node, 'postgres', "SELECT string_agg(source || ' ' || state, ',' ORDER BY source) FROM topo.source_status", 'a backoff,b backoff,host stopped',
 	'a source without a slot stands still');
+like($node->safe_psql('postgres', "SELECT last_error FROM topo.source_status WHERE source = 'host'"), qr/max_sources/, 'and the status says why');
 $node->safe_psql('postgres', "SELECT topo.drop_source('a')");
 running('postgres', 'and gets the next that is free');
 
