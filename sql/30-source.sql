@@ -63,12 +63,13 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
+	PERFORM topo.check_identity_rules(topo.identity_rules());
 	-- a worker whose source's row is another one starts anew, and reads the rules
 	UPDATE topo.source SET enabled = enabled WHERE kind = 'ebpf';
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION topo.identity_rules_changed() IS 'has the workers that capture read the rules again';
+COMMENT ON FUNCTION topo.identity_rules_changed() IS 'refuses rules that cannot be used, and has the workers that capture read the rules again';
 
 CREATE TRIGGER identity_rules_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON topo.identity_rule
 	FOR EACH STATEMENT EXECUTE FUNCTION topo.identity_rules_changed();
@@ -215,7 +216,7 @@ AS 'MODULE_PATHNAME', 'topology_source_workers';
 COMMENT ON FUNCTION topo.source_workers() IS 'the workers of this database''s sources, from shared memory';
 
 CREATE FUNCTION topo.worker_obstacle() RETURNS text
-LANGUAGE c VOLATILE PARALLEL RESTRICTED STRICT
+LANGUAGE c STABLE PARALLEL RESTRICTED STRICT
 SET search_path = pg_catalog, topo, pg_temp
 AS 'MODULE_PATHNAME', 'topology_worker_obstacle';
 COMMENT ON FUNCTION topo.worker_obstacle() IS 'what keeps an enabled source without a worker; NULL: nothing that is known';

@@ -133,5 +133,11 @@ running('postgres', 'and the worker resolves them');
 unlike(slurp_file($node->logfile, $started), qr/ERROR|FATAL/, 'without an error in the log');
 $target->finish;
 
+# rules that no worker could use
+($result, undef, $stderr) = $node->psql('postgres', "INSERT INTO topo.identity_rule VALUES (1, 'app', 'process', '(', 'x')");
+isnt($result, 0, 'an identity rule that is no regular expression is refused');
+like($stderr, qr/Rule 1 .*Unmatched/, 'with the reason');
+running('postgres', 'and the worker never sees it');
+
 $node->stop('fast');
 done_testing();
