@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -102,6 +103,8 @@ topology_worker_obstacle(PG_FUNCTION_ARGS)
 	if (!shared)
 		PG_RETURN_TEXT_P(
 			cstring_to_text("topology is not in shared_preload_libraries, so no worker runs"));
+	if (RecoveryInProgress())
+		PG_RETURN_TEXT_P(cstring_to_text("this server is in recovery, where no worker runs"));
 	registry_lock(LW_SHARED);
 	if (!shared->launcher)
 		obstacle = "the launcher does not run, maybe for want of max_worker_processes";
