@@ -13,7 +13,7 @@ EXTVERSION  := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" topology.co
 MODULE_big   = topology
 
 # The steps of the data's way; src/README.md says what each may include.
-SERVER_PARTS = flow decode capture store ingest resolve window traverse present worker
+SERVER_PARTS = flow decode capture stream store ingest resolve window traverse present worker
 OBJS         = $(patsubst %.c,%.o,src/topology.c $(sort $(foreach part,$(SERVER_PARTS),$(wildcard src/$(part)/*.c))))
 
 DATA_built   = topology--$(EXTVERSION).sql
@@ -22,7 +22,7 @@ EXTRA_CLEAN  = build topology-agent topology--*.sql
 PG_CPPFLAGS  = -I$(CURDIR)/src -I$(CURDIR) -DTOPOLOGY_VERSION=\"$(EXTVERSION)\"
 PG_CFLAGS    = -std=gnu11 -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
                -Wno-sign-compare -Wno-cast-function-type -Wno-declaration-after-statement -Werror
-SHLIB_LINK   = -lbpf -lm -Wl,-Bsymbolic
+SHLIB_LINK   = -lbpf -lrdkafka -lm -Wl,-Bsymbolic
 
 # JIT inlining has nothing to gain here: what is hot is hot inside one call.
 override with_llvm = no
@@ -67,9 +67,8 @@ test: deps
 	$(READY) install
 	PG_CONFIG=$(PG_CONFIG) test/run.sh $(PARTS)
 
+# It installs into a private copy of the server.
 demo: deps
-	$(READY) -j2 all
-	$(READY) install
 	PG_CONFIG=$(PG_CONFIG) test/demo/run.sh
 
 bench: deps

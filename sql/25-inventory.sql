@@ -51,7 +51,7 @@ COMMENT ON COLUMN topo.intermediary_backend.backend IS 'a node, as it is written
 CREATE TABLE topo.identity_rule (
 	position  integer PRIMARY KEY,
 	target    text NOT NULL CHECK (target IN ('app', 'cluster')),
-	attribute text NOT NULL CHECK (attribute ~ '^(otel\.[^[:space:]]+|container\.id|pod\.uid|unit|process|netns|host)$'),
+	attribute text NOT NULL CHECK (attribute ~ '^(otel[.][^[:space:]]+|container[.]id|pod[.]uid|unit|process|netns|host)$'),
 	pattern   text NOT NULL CHECK (pattern !~ '[[:space:]]'),
 	name      text NOT NULL CHECK (name !~ '[[:space:]]')
 );
@@ -59,7 +59,7 @@ COMMENT ON TABLE topo.identity_rule IS
 'how the local side of a captured flow is named: of the rules of a target, the first by position that matches; after these come the built-in ones of topo.default_identity_rules()';
 COMMENT ON COLUMN topo.identity_rule.attribute IS 'what is looked at: otel.<resource attribute>, container.id, pod.uid, unit, process, netns, host';
 COMMENT ON COLUMN topo.identity_rule.pattern IS 'POSIX extended regular expression';
-COMMENT ON COLUMN topo.identity_rule.name IS 'the name: \0 to \9 stand for what matched, {app} for the app';
+COMMENT ON COLUMN topo.identity_rule.name IS E'the name: \\0 to \\9 stand for what matched, {app} for the app';
 
 SELECT pg_catalog.pg_extension_config_dump('topo.address', '');
 SELECT pg_catalog.pg_extension_config_dump('topo.address_id_seq', '');

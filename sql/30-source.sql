@@ -15,8 +15,12 @@ COMMENT ON TABLE topo.source IS 'the ingest jobs of this database: one source, o
 CREATE TABLE topo.source_position (
 	source         integer NOT NULL REFERENCES topo.source (id) ON DELETE CASCADE,
 	partition      integer NOT NULL,
+	epoch          bigint NOT NULL DEFAULT 0,
 	log            text NOT NULL DEFAULT '',
 	next_offset    bigint NOT NULL,
+	log_end        bigint,
+	last_offset    bigint NOT NULL DEFAULT -1,
+	last_fingerprint bigint NOT NULL DEFAULT 0,
 	records        bigint NOT NULL DEFAULT 0,
 	dead_letters   bigint NOT NULL DEFAULT 0,
 	dropped        bigint NOT NULL DEFAULT 0,
@@ -25,7 +29,10 @@ CREATE TABLE topo.source_position (
 	PRIMARY KEY (source, partition)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE topo.source_position IS 'how far each source has come; written in the transaction that writes its rows';
-COMMENT ON COLUMN topo.source_position.log IS 'which log next_offset counts in: for ebpf the boot and the ring';
+COMMENT ON COLUMN topo.source_position.epoch IS 'which of the source''s workers may write it: the last that took it over';
+COMMENT ON COLUMN topo.source_position.log IS 'which log next_offset counts in: for ebpf the boot and the ring, for kafka the cluster and the topic';
+COMMENT ON COLUMN topo.source_position.log_end IS 'where the log ended when that was last known; NULL: not known';
+COMMENT ON COLUMN topo.source_position.last_offset IS 'the last record that was taken; with its fingerprint it tells whether the topic is still the one it was';
 COMMENT ON COLUMN topo.source_position.next_offset IS 'the first offset (or ring position) not yet in the tables';
 COMMENT ON COLUMN topo.source_position.dropped IS 'records lost before they could be read, over all logs';
 COMMENT ON COLUMN topo.source_position.dropped_in_log IS 'the part of dropped that this log has told of';
@@ -74,74 +81,119 @@ CREATE TRIGGER identity_rules_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCA
 	FOR EACH STATEMENT EXECUTE FUNCTION topo.identity_rules_changed();
 COMMENT ON TRIGGER identity_rules_changed ON topo.identity_rule IS 'workers follow the rules at once';
 
+CREATE FUNCTION topo.source_options(kind text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+RETURN CASE kind WHEN 'ebpf' THEN ARRAY['pin_dir', 'region', 'scope']
+				 WHEN 'kafka' THEN ARRAY['brokers', 'topic', 'start', 'on_gap', 'region', 'scope'] END;
+COMMENT ON FUNCTION topo.source_options(text) IS 'the options that a source of this kind may have, but for rdkafka.*';
+
+CREATE FUNCTION topo.check_source_option(kind text, name text, value jsonb) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	passed_on boolean := kind = 'kafka' AND starts_with(name, 'rdkafka.');
+	word text := value #>> '{}';
+	longest integer := CASE name WHEN 'region' THEN 63 WHEN 'scope' THEN 63 WHEN 'topic' THEN 249 WHEN 'pin_dir' THEN 255 ELSE 8192 END;
+	words text[] := CASE name WHEN 'start' THEN ARRAY['earliest', 'latest']
+							  WHEN 'on_gap' THEN ARRAY['stop', 'earliest', 'latest'] END;
+BEGIN
+	IF NOT passed_on AND name <> ALL (topo.source_options(kind)) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('unknown option "%s" of a source of kind %s', name, kind),
+			HINT = format('Options are %s%s.', array_to_string(topo.source_options(kind), ', '),
+						  CASE kind WHEN 'kafka' THEN ', and rdkafka.* for those of librdkafka' ELSE '' END);
+	ELSIF jsonb_typeof(value) <> 'string' THEN
+		-- the value of an option that is passed on may be a secret
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('option "%s" must be a string', name),
+			DETAIL = format('Got %s.', CASE WHEN passed_on THEN 'a JSON ' || jsonb_typeof(value) ELSE value::text END);
+	ELSIF NOT passed_on AND NOT topo.is_printable(word) OR octet_length(word) > longest THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('option "%s" is too long, or has control characters', name),
+			HINT = format('Give at most %s bytes.', longest);
+	ELSIF word <> ALL (words) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('option "%s" cannot be %L', name, word),
+			HINT = format('It is one of %s.', array_to_string(words, ', '));
+	ELSIF name = 'pin_dir' AND word !~ '^/' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'option "pin_dir" must be an absolute path',
+			DETAIL = format('Got %L.', word),
+			HINT = 'It is the directory that topology-agent pin was given, by default /sys/fs/bpf/topology.';
+	ELSIF passed_on THEN
+		PERFORM topo.check_rdkafka_setting(substr(name, length('rdkafka.') + 1));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION topo.check_source_option(text, text, jsonb) IS 'an error for an option that a source of this kind cannot have';
+
+CREATE FUNCTION topo.check_rdkafka_setting(name text) RETURNS void
+LANGUAGE c STABLE PARALLEL SAFE STRICT
+AS 'MODULE_PATHNAME', 'topology_check_rdkafka_setting';
+COMMENT ON FUNCTION topo.check_rdkafka_setting(text) IS 'an error for a setting of librdkafka that a source depends on, or that runs code';
+
 CREATE FUNCTION topo.check_source_options(kind text, options jsonb) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
-	known CONSTANT text[] := ARRAY['pin_dir', 'region', 'scope'];
-	option record;
+	needed text;
 BEGIN
 	IF jsonb_typeof(options) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'the options of a source must be a JSON object',
-			HINT = 'For example {"pin_dir": "/sys/fs/bpf/topology"}.';
+			HINT = CASE kind WHEN 'kafka' THEN 'For example {"brokers": "kafka1:9092", "topic": "flows"}.'
+							 ELSE 'For example {"pin_dir": "/sys/fs/bpf/topology"}.' END;
 	END IF;
-	FOR option IN SELECT * FROM jsonb_each(options) LOOP
-		IF option.key <> ALL (known) THEN
+	PERFORM topo.check_source_option(kind, o.key, o.value) FROM jsonb_each(options) o;
+	FOREACH needed IN ARRAY CASE kind WHEN 'kafka' THEN ARRAY['brokers', 'topic'] ELSE '{}' END LOOP
+		IF coalesce(options ->> needed, '') = '' THEN
 			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-				MESSAGE = format('unknown option "%s" of a source of kind %s', option.key, kind),
-				HINT = format('Options are %s.', array_to_string(known, ', '));
-		ELSIF jsonb_typeof(option.value) <> 'string' THEN
-			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-				MESSAGE = format('option "%s" must be a string', option.key),
-				DETAIL = format('Got %s.', option.value);
+				MESSAGE = format('a source of kind %s needs the option "%s"', kind, needed),
+				HINT = 'For example {"brokers": "kafka1:9092", "topic": "flows"}.';
 		END IF;
 	END LOOP;
-	IF options ->> 'pin_dir' !~ '^/' THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = 'option "pin_dir" must be an absolute path',
-			DETAIL = format('Got %L.', options ->> 'pin_dir'),
-			HINT = 'It is the directory that topology-agent pin was given, by default /sys/fs/bpf/topology.';
-	END IF;
 END
 $$;
-COMMENT ON FUNCTION topo.check_source_options(text, jsonb) IS 'an error for options that a source of this kind does not have';
+COMMENT ON FUNCTION topo.check_source_options(text, jsonb) IS 'an error for options that a source of this kind cannot have, or lacks';
+
+CREATE FUNCTION topo.check_format(format text) RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE STRICT
+AS 'MODULE_PATHNAME', 'topology_check_format';
+COMMENT ON FUNCTION topo.check_format(text) IS 'which graph records of a format come into; an error for a format that there is not';
 
 CREATE FUNCTION topo.check_source_kind(kind text, format text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	IF kind = 'kafka' THEN
-		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-			MESSAGE = 'this version of topology has no sources of kind kafka',
-			HINT = 'Sources of kind ebpf capture the flows of this host; topo.ingest() takes records from any table.';
-	ELSIF kind IS DISTINCT FROM 'ebpf' THEN
+	IF topo.source_options(kind) IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = pg_catalog.format('unknown kind %s of source', coalesce(quote_literal(kind), 'NULL')),
-			HINT = 'The kind is ebpf.';
-	ELSIF format IS DISTINCT FROM 'flow' THEN
+			HINT = 'Kinds are ebpf and kafka.';
+	ELSIF format IS NULL OR kind = 'ebpf' AND format <> 'flow' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = pg_catalog.format('unknown format %s of a source of kind ebpf', coalesce(quote_literal(format), 'NULL')),
-			HINT = 'The format of a source of kind ebpf is flow.';
+			MESSAGE = pg_catalog.format('unknown format %s of a source of kind %s', coalesce(quote_literal(format), 'NULL'), kind),
+			HINT = CASE kind WHEN 'ebpf' THEN 'The format of a source of kind ebpf is flow.'
+							 ELSE 'Give a format that topo.ingest() takes, such as flow or otlp_proto.' END;
 	END IF;
+	PERFORM topo.existing_graph(topo.check_format(format));
 END
 $$;
-COMMENT ON FUNCTION topo.check_source_kind(text, text) IS 'an error for a kind or format that there is not';
+COMMENT ON FUNCTION topo.check_source_kind(text, text) IS 'an error for a kind or format that there is not, or whose graph there is not';
 
 CREATE FUNCTION topo.add_source(name text, kind text, format text, options jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	IF name IS NULL OR name = '' OR octet_length(name) > 63 OR name ~ '[\u0001-\u001f\u007f]' THEN
+	IF name IS NULL OR name = '' OR octet_length(name) > 63 OR NOT topo.is_printable(name) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_name',
 			MESSAGE = pg_catalog.format('%s cannot be the name of a source', coalesce(quote_literal(name), 'NULL')),
 			HINT = 'Give 1 to 63 bytes without control characters.';
 	END IF;
 	PERFORM topo.check_source_kind(kind, format), topo.check_source_options(kind, options);
-	PERFORM topo.existing_graph('network');
 	INSERT INTO topo.source (name, kind, format, options) VALUES (name, kind, format, options);
 EXCEPTION WHEN unique_violation THEN
 	RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
@@ -150,7 +202,7 @@ EXCEPTION WHEN unique_violation THEN
 END
 $$;
 COMMENT ON FUNCTION topo.add_source(text, text, text, jsonb) IS
-'start an ingest job; for kind ebpf the options are pin_dir, region and scope';
+'start an ingest job. Options of kind ebpf: pin_dir, region, scope; of kind kafka: brokers, topic, start (earliest, latest), on_gap (stop, earliest, latest), region, scope, and rdkafka.* for those of librdkafka';
 
 CREATE FUNCTION topo.existing_source(name text) RETURNS topo.source
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -212,7 +264,8 @@ CREATE VIEW topo.source_status AS
 	SELECT s.name AS source, s.kind,
 		   CASE WHEN NOT s.enabled THEN CASE WHEN w.pid IS NULL THEN 'paused' ELSE 'stopping' END
 				ELSE coalesce(w.state, 'stopped') END AS state,
-		   p.partition, p.next_offset, w.lag,
+		   p.partition, p.next_offset,
+		   CASE s.kind WHEN 'kafka' THEN greatest(p.log_end - p.next_offset, 0) ELSE w.lag END AS lag,
 		   coalesce(p.records, 0) AS records,
 		   coalesce(p.dead_letters, 0) AS dead_letters,
 		   coalesce(p.dropped, 0) AS dropped,
@@ -226,7 +279,7 @@ CREATE VIEW topo.source_status AS
 		 LEFT JOIN topo.source_workers() w ON w.source = s.id;
 COMMENT ON VIEW topo.source_status IS 'how each source is: its worker, how far it has come, and what was lost or refused';
 COMMENT ON COLUMN topo.source_status.state IS 'running, starting, backoff (it failed and is tried again), paused, stopping, stopped (no worker can run)';
-COMMENT ON COLUMN topo.source_status.lag IS 'what waits to be read: bytes of the ring for ebpf';
+COMMENT ON COLUMN topo.source_status.lag IS 'what waits to be read: for ebpf bytes of the ring, for kafka records of the partition when they were last counted';
 COMMENT ON COLUMN topo.source_status.dropped IS 'records lost before they could be read; for ebpf, connections'' last reports that found the ring full';
 
 CREATE FUNCTION topo.ingest(format text, payload bytea) RETURNS bigint

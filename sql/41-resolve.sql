@@ -35,7 +35,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
-	vanished topo.edge_key[];
+	shrunk topo.edge_key[];
 BEGIN
 	WITH conversation AS MATERIALIZED (
 		-- both ends' reports, turned the caller's way
@@ -60,13 +60,15 @@ BEGIN
 						  WHERE r.address = c.peer_address AND r.scope = c.scope AND r.valid @> c.first_seen)
 	), attributed AS (
 		SELECT c.*,
-			   coalesce(said.node, c.local_node) AS local_owner,
+			   coalesce(said.node, known.id) AS local_owner,
 			   CASE WHEN NOT peer.ambiguous THEN peer.node END AS peer_owner,
 			   CASE WHEN peer.node IS NULL OR peer.ambiguous THEN 1
 					WHEN NOT peer.whole OR c.role_guessed THEN 0.5
 					WHEN peer.port IS NOT NULL OR peer.source = 'inventory' OR c.role = 2 THEN 1
 					ELSE 0.9 END AS confidence
 		FROM counted c
+			 -- somebody may have deleted the node since
+			 LEFT JOIN topo.node known ON known.id = c.local_node
 			 LEFT JOIN LATERAL (
 				SELECT a.node FROM topo.address a
 				WHERE a.address = c.local_address AND a.scope = c.scope
@@ -119,22 +121,24 @@ BEGIN
 		USING (SELECT DISTINCT c.bucket FROM conversation c) b
 		WHERE w.bucket = date_bin('1 minute', b.bucket, '2000-01-01 00:00+00')
 		  AND w.part = extract(second FROM b.bucket)::smallint / 10
-		RETURNING w.src, w.dst, w.type
+		RETURNING w.bucket, w.part, w.src, w.dst, w.type, w.first_seen, w.last_seen
 	), written AS (
 		INSERT INTO topo_network.edge_window (bucket, part, src, dst, confidence, first_seen, last_seen, traffic)
 		SELECT e.minute, extract(second FROM e.bucket)::smallint / 10, e.src, e.dst, e.confidence,
 			   e.first_seen, e.last_seen, e.traffic
 		FROM edge e
 		ORDER BY e.minute, e.src, e.dst
-		RETURNING src, dst, type
+		RETURNING bucket, part, src, dst, type, first_seen, last_seen
 	)
-	SELECT array_agg((v.src, v.dst, v.type)::topo.edge_key) INTO vanished
-	FROM (SELECT * FROM replaced EXCEPT SELECT * FROM written) v;
-	RETURN vanished;
+	SELECT array_agg(DISTINCT (r.src, r.dst, r.type)::topo.edge_key) INTO shrunk
+	FROM replaced r
+		 LEFT JOIN written w ON (w.bucket, w.part, w.src, w.dst, w.type) = (r.bucket, r.part, r.src, r.dst, r.type)
+	WHERE w.src IS NULL OR w.first_seen > r.first_seen OR w.last_seen < r.last_seen;
+	RETURN shrunk;
 END
 $$;
 COMMENT ON FUNCTION topo.resolve_windows(timestamptz[]) IS
-'compute the edges of flow windows anew; returns edges that they had and no longer have';
+'compute the edges of flow windows anew; returns edges that they no longer have, or in less time';
 
 CREATE FUNCTION topo.live_since(graph text) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -148,6 +152,34 @@ SET search_path = pg_catalog, topo, pg_temp
 AS $$ SELECT CASE WHEN n.type = 'cluster' THEN coalesce(n.parent, n.id) ELSE n.id END FROM topo.node n WHERE n.id = node $$;
 COMMENT ON FUNCTION topo.app_of(bigint) IS 'the node that stands for this one at the level of apps';
 
+CREATE FUNCTION topo.cluster_adopted() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	schema name;
+BEGIN
+	FOR schema IN SELECT g.schema_name FROM topo.graph g WHERE to_regclass(format('%I.link', g.schema_name)) IS NOT NULL LOOP
+		EXECUTE format($adopt$
+			WITH orphaned AS (
+				DELETE FROM %1$I.link l WHERE l.level = 'a' AND (l.src = $1 OR l.dst = $1) RETURNING l.src, l.dst, l.type
+			)
+			INSERT INTO %1$I.link (level, src, dst, type)
+			SELECT DISTINCT 'a'::"char", CASE o.src WHEN $1 THEN $2 ELSE o.src END, CASE o.dst WHEN $1 THEN $2 ELSE o.dst END, o.type
+			FROM orphaned o
+			ON CONFLICT DO NOTHING$adopt$, schema)
+		USING NEW.id, NEW.parent;
+	END LOOP;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION topo.cluster_adopted() IS 'at the level of apps, gives the links of a cluster to the app that it turns out to be of';
+
+CREATE TRIGGER cluster_adopted AFTER UPDATE OF parent ON topo.node
+	FOR EACH ROW WHEN (NEW.type = 'cluster' AND OLD.parent IS NULL AND NEW.parent IS NOT NULL)
+	EXECUTE FUNCTION topo.cluster_adopted();
+COMMENT ON TRIGGER cluster_adopted ON topo.node IS 'the live map follows the inventory';
+
 CREATE FUNCTION topo.link_seen(graph text, edges topo.seen_edge[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -157,6 +189,8 @@ BEGIN
 		WITH seen AS (
 			SELECT e.src, e.dst, e.type, min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen
 			FROM unnest($1) e
+			WHERE EXISTS (SELECT FROM topo.node n WHERE n.id = e.src)
+			  AND EXISTS (SELECT FROM topo.node n WHERE n.id = e.dst)
 			GROUP BY 1, 2, 3
 			HAVING max(e.last_seen) > topo.live_since($2)
 		), told AS (
@@ -235,6 +269,29 @@ $$;
 COMMENT ON FUNCTION topo.unlink(text, topo.edge_key[]) IS
 'take out of the live map those of these edges that no live window has any more';
 
+CREATE FUNCTION topo.retime(graph text, edges topo.edge_key[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	-- what was seen before the live windows is not known better than before
+	EXECUTE format($retime$
+		UPDATE %1$I.live_edge l
+		SET first_seen = CASE WHEN l.first_seen > topo.live_since($2) THEN k.first_seen ELSE l.first_seen END,
+			last_seen = k.last_seen
+		FROM (SELECT w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
+			  FROM unnest($1) e JOIN %1$I.edge_window w ON w.src = e.src AND w.dst = e.dst AND w.type = e.type
+			  WHERE w.bucket > topo.live_since($2) - interval '1 minute'
+			  GROUP BY 1, 2, 3) k
+		WHERE l.src = k.src AND l.dst = k.dst AND l.type = k.type
+		  AND (l.first_seen, l.last_seen) <> (k.first_seen, k.last_seen)
+		$retime$, (topo.existing_graph(graph)).schema_name)
+	USING edges, graph;
+END
+$$;
+COMMENT ON FUNCTION topo.retime(text, topo.edge_key[]) IS
+'set anew when these edges, as far as they are live, were seen';
+
 CREATE FUNCTION topo.windows_of_addresses(changes topo.address_span[]) RETURNS SETOF timestamptz
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -307,10 +364,11 @@ COMMENT ON FUNCTION topo.ensure_partitions_at(text, interval, timestamptz[]) IS
 CREATE FUNCTION topo.resolve_pending(wait boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET jit = off -- compiling these plans takes longer than it saves
 AS $$
 DECLARE
 	buckets timestamptz[];
-	vanished topo.edge_key[];
+	shrunk topo.edge_key[];
 BEGIN
 	IF to_regclass('topo_network.dirty_window') IS NULL THEN
 		RETURN true;
@@ -324,10 +382,10 @@ BEGIN
 		RETURN true;
 	END IF;
 	PERFORM topo.ensure_partitions_at('network', interval '1 minute', buckets);
-	vanished := topo.resolve_windows(buckets);
+	shrunk := topo.resolve_windows(buckets);
 	PERFORM topo.link_windows('network', ARRAY(SELECT DISTINCT date_bin('1 minute', b, '2000-01-01 00:00+00') FROM unnest(buckets) b));
-	IF vanished IS NOT NULL THEN
-		PERFORM topo.unlink('network', vanished);
+	IF shrunk IS NOT NULL THEN
+		PERFORM topo.unlink('network', shrunk), topo.retime('network', shrunk);
 	END IF;
 	RETURN true;
 END

@@ -116,6 +116,7 @@ COMMENT ON FUNCTION topo.learn_from_flows(topo.flow_row[], text) IS
 CREATE FUNCTION topo.store_flows(source text, rows topo.flow_row[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET jit = off -- compiling these plans takes longer than it saves
 AS $$
 BEGIN
 	PERFORM topo.make_workloads(rows), topo.append_flows(rows), topo.learn_from_flows(rows, source);

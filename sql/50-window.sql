@@ -101,6 +101,10 @@ BEGIN
 	EXECUTE format('CREATE TABLE %1$I.%3$I (LIKE %1$I.%2$I INCLUDING ALL)', schema, relation, partition);
 	EXECUTE format('ALTER TABLE %1$I.%2$I ATTACH PARTITION %1$I.%3$I FOR VALUES FROM (%4$L) TO (%5$L)',
 				   schema, relation, partition, start, finish);
+EXCEPTION WHEN duplicate_table THEN
+	RAISE EXCEPTION USING ERRCODE = 'duplicate_table',
+		MESSAGE = format('table %I.%I stands where a partition of %I is needed', schema, partition, relation),
+		HINT = 'Rename a partition that you detach, or drop it.';
 END
 $$;
 COMMENT ON FUNCTION topo.make_partition(name, name, name, timestamptz, timestamptz) IS
@@ -168,7 +172,7 @@ AS $$
 		 JOIN topo.graph g ON g.name = r.graph
 		 JOIN pg_inherits i ON i.inhparent = to_regclass(format('%I.%I', g.schema_name, r.relation))
 		 JOIN pg_class c ON c.oid = i.inhrelid
-	WHERE (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz
+	WHERE (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO [(]''([^'']+)''[)]'))[1]::timestamptz
 		  <= now() - r.retention
 	ORDER BY r.graph, r.width, c.relname
 $$;
@@ -232,8 +236,8 @@ BEGIN
 	-- arrays, since the planner knows their lengths; EXCEPT, since no wrong estimate makes it quadratic
 	EXECUTE format($apps$
 		DELETE FROM %1$I.link l
-		USING (SELECT topo.app_of(s) AS src, topo.app_of(d) AS dst, f.type
-			   FROM unnest($1) f JOIN topo.node s ON s.id = f.src JOIN topo.node d ON d.id = f.dst
+		USING (SELECT coalesce(topo.app_of(s), f.src) AS src, coalesce(topo.app_of(d), f.dst) AS dst, f.type
+			   FROM unnest($1) f LEFT JOIN topo.node s ON s.id = f.src LEFT JOIN topo.node d ON d.id = f.dst
 			   EXCEPT
 			   SELECT topo.app_of(s), topo.app_of(d), e.type
 			   FROM %1$I.live_edge e JOIN topo.node s ON s.id = e.src JOIN topo.node d ON d.id = e.dst

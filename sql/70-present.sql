@@ -10,7 +10,7 @@ SET search_path = pg_catalog, topo, pg_temp
 AS 'MODULE_PATHNAME', 'topology_mermaid';
 COMMENT ON FUNCTION topo.mermaid(text, text, integer, tstzrange, text[], text) IS
 'the map, or what is reached from a start in a direction (out, in, both), as a Mermaid flowchart; at most 2000 edges.
-Edges show requests and errors, else connections, else bytes; addresses without an owner are dashed, intermediaries hexagons, uncertain edges dotted';
+Edges show requests and errors, else connections and failed attempts, else bytes; addresses without an owner are dashed, intermediaries hexagons, uncertain edges dotted';
 
 CREATE FUNCTION topo.dot(start text DEFAULT NULL, direction text DEFAULT 'both', max_depth integer DEFAULT NULL,
 						 during tstzrange DEFAULT NULL, graphs text[] DEFAULT NULL, level text DEFAULT 'app')
@@ -20,4 +20,4 @@ SET search_path = pg_catalog, topo, pg_temp
 AS 'MODULE_PATHNAME', 'topology_dot';
 COMMENT ON FUNCTION topo.dot(text, text, integer, tstzrange, text[], text) IS
 'the map, or what is reached from a start in a direction (out, in, both), in the DOT language: dot -Tsvg draws it; at most 2000 edges.
-Edges widen with traffic and show requests and errors, else connections, else bytes; addresses without an owner and uncertain edges are dashed, intermediaries hexagons';
+Edges widen with traffic and show requests and errors, else connections and failed attempts, else bytes; addresses without an owner and uncertain edges are dashed, intermediaries hexagons';

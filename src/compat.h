@@ -36,4 +36,30 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
 }
 #endif
 
+#if PG_VERSION_NUM < 160000
+/* Before 16: a function for each kind of object. */
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "utils/acl.h"
+
+static inline bool
+object_ownercheck(Oid catalog, Oid object, Oid role)
+{
+	switch (catalog)
+	{
+		case DatabaseRelationId:
+			return pg_database_ownercheck(object, role);
+		case ExtensionRelationId:
+			return pg_extension_ownercheck(object, role);
+		case NamespaceRelationId:
+			return pg_namespace_ownercheck(object, role);
+		default:
+			elog(ERROR, "no owners of objects of catalog %u", catalog);
+	}
+}
+#else
+#include "utils/acl.h"
+#endif
+
 #endif /* TOPOLOGY_COMPAT_H */

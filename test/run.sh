@@ -9,6 +9,7 @@
 #	regress	SQL, on a private server
 #	isolation	concurrent sessions, on the same server
 #	tap	workers and capture, with real servers and the real kernel
+#	demo	the fleet and the demo, and that nothing of them stays
 #
 # The extension must be installed in the PostgreSQL of PG_CONFIG and
 # topology-agent built: "make test" does both.  Servers run as user postgres, in
@@ -21,7 +22,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 PG_CONFIG=${PG_CONFIG:-pg_config}
 bindir=$("$PG_CONFIG" --bindir)
 pgxs=$("$PG_CONFIG" --pkglibdir)/pgxs/src/test
-parts=${*:-layout style unit fuzz regress isolation tap}
+parts=${*:-layout style unit fuzz regress isolation tap demo}
 passed=0
 failed=0
 skipped=0
@@ -153,11 +154,21 @@ part_regress() { run_regress "$pgxs/regress/pg_regress" sql sql; }
 
 part_isolation() { run_regress "$pgxs/isolation/pg_isolation_regress" specs spec; }
 
+# Files that prove ran, from its output.
+count_prove() {
+	count "$(grep -cE '(\.pl|\.sh) \.+.* ok( |$)' "$work/output")" \
+		"$(grep -cE '(\.pl|\.sh) +\(Wstat' "$work/output")" \
+		"$(grep -cE '(\.pl|\.sh) \.+.* skipped' "$work/output")"
+	grep -qE '^Result: (PASS|NOTESTS)' "$work/output" && return
+	grep -qE '(\.pl|\.sh) +\(Wstat' "$work/output" || count 0 1 0
+	return 1
+}
+
 part_tap() {
 	local tap=$work/tap
 	mkdir -p "$tap"
 	make -s -C "$root" PG_CONFIG="$PG_CONFIG" build/capture_dump || count 0 1 0
-	cp -a "$root/test" "$work/"
+	cp -a "$root/test" "$root/README.md" "$work/"
 	cp -a "$root/topology-agent" "$root/build/capture_dump" "$tap/"
 	[ "$(id -u)" -ne 0 ] || chown -R postgres "$tap" "$work/test"
 	chmod 755 "$work"
@@ -168,16 +179,19 @@ part_tap() {
 		TOPOLOGY_PG_BINDIR="$bindir" \
 		TOPOLOGY_AGENT="$tap/topology-agent" TOPOLOGY_CAPTURE_DUMP="$tap/capture_dump" \
 		TESTDIR="$tap" HOME="$tap" \
-		prove --timer ${PROVE_FLAGS:-} "$work"/test/t/*.pl) 2>&1 | tee "$work/output"
-	count "$(grep -cE '\.pl \.+.* ok( |$)' "$work/output")" \
-		"$(grep -cE '\.pl +\(Wstat' "$work/output")" \
-		"$(grep -cE '\.pl \.+.* skipped' "$work/output")"
-	grep -qE '^Result: (PASS|NOTESTS)' "$work/output" || {
+		prove --timer ${PROVE_FLAGS:-} "$work"/test/t/${TAP_TESTS:-*}.pl) 2>&1 | tee "$work/output"
+	count_prove || {
 		mkdir -p "$kept"
-		cp -rf "$tap/tmp_check/log" "$kept/tap-log" 2>/dev/null
+		rm -rf "$kept/tap-log" && cp -rf "$tap/tmp_check/log" "$kept/tap-log" 2>/dev/null
 		echo "see $kept/tap-log"
-		grep -qE '\.pl +\(Wstat' "$work/output" || count 0 1 0
 	}
+}
+
+part_demo() {
+	PG_CONFIG="$PG_CONFIG" prove --timer ${PROVE_FLAGS:-} "$root/test/lib/fleet_test.sh" \
+		"$root/test/demo/demo_test.sh" 2>&1 | tee "$work/output"
+	count_prove
+	return 0
 }
 
 for part in $parts; do

@@ -12,7 +12,7 @@ BPF_CFLAGS     = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I$(CUR
                  $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) \
                  -Wall -Wextra -Wno-unused-parameter -Werror
 
-AGENT_SOURCES  = $(sort $(wildcard src/agent/*.c src/capture/*.c))
+AGENT_SOURCES  = $(sort $(wildcard src/agent/*.c src/capture/*.c src/flow/flow_address.c src/flow/utf8.c))
 AGENT_OBJECTS  = $(AGENT_SOURCES:src/%.c=build/agent/%.o)
 AGENT_CFLAGS   = -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -I$(CURDIR)/src -I$(CURDIR) \
                  -DTOPOLOGY_VERSION=\"$(EXTVERSION)\"
@@ -48,5 +48,5 @@ uninstall-agent:
 	rm -f '$(DESTDIR)$(AGENT_SBINDIR)/topology-agent'
 
 # Prints the capture's events; used by tests.
-build/capture_dump: test/lib/capture_dump.c $(filter build/agent/capture/%,$(AGENT_OBJECTS))
+build/capture_dump: test/lib/capture_dump.c $(filter-out build/agent/agent/%,$(AGENT_OBJECTS))
 	$(CC) $(AGENT_CFLAGS) -o $@ $^ -lbpf

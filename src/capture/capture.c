@@ -342,12 +342,6 @@ capture_commit(capture *capture)
 	ring_commit(&capture->ring, capture->ring.read);
 }
 
-void
-capture_rewind(capture *capture)
-{
-	capture->ring.read = ring_consumed(&capture->ring);
-}
-
 uint64_t
 capture_pending(const capture *capture)
 {
@@ -401,12 +395,6 @@ capture_lost(capture *capture, struct flow_lost *sum, capture_error *error)
 		return capture_fail(error, -result, "", "could not read the TCP hook's statistics");
 	sum->untracked += info.recursion_misses;
 	return true;
-}
-
-bool
-capture_has_udp(const capture *capture)
-{
-	return capture->udp;
 }
 
 int

@@ -6,7 +6,7 @@
  * The kernel side writes struct flow_event (bpf/flow_event.h) into a ring that
  * outlives any reader.  A reader looks at events from its own position and
  * frees them with capture_commit() once what it made of them is safe; until
- * then capture_rewind(), or a new process, reads them again.  To be exact over
+ * then a new process reads them again.  To be exact over
  * a crash between the two, store (boot id, map id, capture_position()) in the
  * same transaction as the rows and give it to capture_resume() at the start.
  *
@@ -93,9 +93,6 @@ extern capture_result capture_next(capture *capture, capture_item *item);
 /* Free all events that capture_next() has returned. */
 extern void capture_commit(capture *capture);
 
-/* Read again from the last commit. */
-extern void capture_rewind(capture *capture);
-
 /* Bytes in the ring that are not committed; its size is in the identity. */
 extern uint64_t capture_pending(const capture *capture);
 
@@ -104,9 +101,6 @@ extern uint64_t capture_pending(const capture *capture);
  * untracked are also the state changes that the TCP hook was not run for.
  */
 extern bool capture_lost(capture *capture, struct flow_lost *sum, capture_error *error);
-
-/* Whether datagrams are captured too. */
-extern bool capture_has_udp(const capture *capture);
 
 /*
  * A descriptor that becomes readable (level) when the ring is a quarter full;

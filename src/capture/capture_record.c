@@ -15,6 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flow/flow_address.h"
+#include "flow/utf8.h"
+
 #define NANOSECONDS INT64_C(1000000000)
 
 struct capture_recorder
@@ -40,14 +43,20 @@ static void
 set_text(char *to, size_t size, const char *from)
 {
 	snprintf(to, size, "%s", from != NULL ? from : "");
+	utf8_make_printable(to);
 }
 
 static bool
 set_host(capture_recorder *recorder, const char *host)
 {
 	if (host == NULL)
-		return gethostname(recorder->host, sizeof(recorder->host) - 1) == 0;
-	set_text(recorder->host, sizeof(recorder->host), host);
+	{
+		if (gethostname(recorder->host, sizeof(recorder->host) - 1) != 0)
+			return false;
+		utf8_make_printable(recorder->host);
+	}
+	else
+		set_text(recorder->host, sizeof(recorder->host), host);
 	return true;
 }
 
@@ -136,16 +145,6 @@ address_of(const struct flow_event *event, const uint8_t *bytes)
 	return address;
 }
 
-static bool
-is_loopback(const flow_address *address)
-{
-	static const uint8_t loopback[16] = {[15] = 1};
-
-	if (address->family == 4)
-		return address->bytes[0] == 127;
-	return memcmp(address->bytes, loopback, sizeof(loopback)) == 0;
-}
-
 static void
 count(const struct flow_event *event, flow_counters *counters)
 {
@@ -164,7 +163,8 @@ static void
 describe_local(const capture_recorder *recorder, const process_identity *identity,
 			   flow_record *record)
 {
-	bool loopback = is_loopback(&record->local) || is_loopback(&record->peer);
+	bool loopback =
+		flow_address_is_loopback(&record->local) || flow_address_is_loopback(&record->peer);
 
 	record->host = text_of(recorder->host);
 	record->region = text_of(recorder->region);

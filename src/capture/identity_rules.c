@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/utf8.h"
+
 #define RULE_GROUPS 10
 #define VALUE_SIZE  512
 
@@ -332,9 +334,15 @@ rule_yields(const identity_rule *rule, identity_attribute attribute, void *conte
 
 	if (!attribute(context, rule->attribute, value, sizeof(value)))
 		return false;
+	/* before, since in most locales no expression matches what is malformed */
+	utf8_make_printable(value);
 	if (regexec(&rule->expression, value, RULE_GROUPS, groups, 0) != 0)
 		return false;
-	return expand(&expansion, rule->template);
+	if (!expand(&expansion, rule->template))
+		return false;
+	/* and after: the name may have been cut, and other attributes put in */
+	utf8_make_printable(to);
+	return true;
 }
 
 static void

@@ -46,7 +46,11 @@ extern const char *identity_rules_default(void);
 extern identity_rules *identity_rules_parse(const char *text, identity_rules_error *error);
 extern void identity_rules_free(identity_rules *rules);
 
-/* The app and the cluster, "" where no rule gave one; cut off at the sizes. */
+/*
+ * The app and the cluster, "" where no rule gave one; cut off at the sizes.
+ * Whatever the attributes hold, names are valid UTF-8 without control
+ * characters: a question mark stands for each byte that is not.
+ */
 extern void identity_rules_apply(const identity_rules *rules, identity_attribute attribute,
 								 void *context, char *app, size_t app_size, char *cluster,
 								 size_t cluster_size);

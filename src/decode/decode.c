@@ -7,41 +7,12 @@
  */
 #include "decode/decode.h"
 
-#include "decode/utf8.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-/* The length of the character that text begins with; 0 if malformed or a control character. */
-static size_t
-printable_length(const char *text)
-{
-	size_t length = utf8_character_length(text, strlen(text));
-	unsigned char first = (unsigned char) text[0];
-
-	if (length == 1)
-		return first >= 0x20 && first != 0x7f;
-	/* U+0080 to U+009F */
-	if (length == 2 && first == 0xc2 && (unsigned char) text[1] < 0xa0)
-		return 0;
-	return length;
-}
-
-static void
-make_printable(char *text)
-{
-	while (*text != '\0')
-	{
-		size_t length = printable_length(text);
-
-		if (length == 0)
-			*text++ = '?';
-		else
-			text += length;
-	}
-}
+#include "flow/utf8.h"
 
 void
 decode_error_set(decode_error *error, const char *field, const char *format, ...)
@@ -49,11 +20,11 @@ decode_error_set(decode_error *error, const char *field, const char *format, ...
 	va_list arguments;
 
 	snprintf(error->field, sizeof(error->field), "%s", field != NULL ? field : "");
-	make_printable(error->field);
+	utf8_make_printable(error->field);
 	va_start(arguments, format);
 	vsnprintf(error->message, sizeof(error->message), format, arguments);
 	va_end(arguments);
-	make_printable(error->message);
+	utf8_make_printable(error->message);
 }
 
 bool

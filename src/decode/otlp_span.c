@@ -7,7 +7,7 @@
 #include "decode/otlp_meaning.h"
 #include "decode/otlp_names.h"
 #include "decode/otlp_sampling.h"
-#include "decode/utf8.h"
+#include "flow/utf8.h"
 
 #include <string.h>
 

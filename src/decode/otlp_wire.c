@@ -11,7 +11,7 @@
  */
 #include "decode/otlp_wire.h"
 
-#include "decode/utf8.h"
+#include "flow/utf8.h"
 
 /* ExportTraceServiceRequest, ExportMetricsServiceRequest */
 #define REQUEST_GROUPS 1

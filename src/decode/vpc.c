@@ -10,7 +10,7 @@
 #include "decode/flow_sides.h"
 #include "decode/lines.h"
 #include "decode/time.h"
-#include "decode/utf8.h"
+#include "flow/utf8.h"
 #include "flow/flow_address.h"
 
 #include <string.h>

@@ -36,7 +36,11 @@ extern void flow_batch_begin(flow_batch *batch);
  */
 extern const char *flow_batch_refusal(const flow_batch *batch, const flow_record *record);
 
-/* Merge one record; false when the batch is full: store it, and add again. */
+/*
+ * Merge one record, whose texts are valid UTF-8; what the database's encoding
+ * lacks of them becomes a question mark.  False when the batch is full: store
+ * it, and add again.
+ */
 extern bool flow_batch_add(flow_batch *batch, const flow_record *record);
 
 /* Whether there is nothing to store. */

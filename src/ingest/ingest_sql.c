@@ -19,6 +19,7 @@
 #include "ingest/record_batch.h"
 
 PG_FUNCTION_INFO_V1(topology_ingest);
+PG_FUNCTION_INFO_V1(topology_check_format);
 
 /* What the owners of addresses that were learned from SQL are put down to. */
 #define INGEST_SOURCE "ingest"
@@ -73,17 +74,33 @@ report_unknown_format(const char *format)
 			 errhint("The formats are %s.", formats.data)));
 }
 
+static const decode_format *
+known_format(const char *name)
+{
+	const decode_format *format = decode_format_find(name);
+
+	if (!format)
+		report_unknown_format(name);
+	return format;
+}
+
+Datum
+topology_check_format(PG_FUNCTION_ARGS)
+{
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_TEXT_P(cstring_to_text(graph_of(known_format(name))));
+}
+
 Datum
 topology_ingest(PG_FUNCTION_ARGS)
 {
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	bytea *payload = PG_GETARG_BYTEA_PP(1);
-	const decode_format *format = decode_format_find(name);
+	const decode_format *format = known_format(name);
 	record_batch *batch;
 	int64 count;
 
-	if (!format)
-		report_unknown_format(name);
 	SPI_connect();
 	batch = record_batch_create(CurrentMemoryContext, INGEST_SOURCE);
 	record_batch_begin(batch);

@@ -31,6 +31,8 @@ struct record_batch
 {
 	MemoryContext context;
 	char *source;
+	flow_text region; /* of flows that do not say theirs */
+	flow_text scope;
 	flow_batch *flows; /* these may be NULL */
 	call_batch *calls;
 	span_batch *spans;
@@ -57,6 +59,26 @@ record_batch_create(MemoryContext parent, const char *source)
 	batch->context = context;
 	batch->source = MemoryContextStrdup(context, source);
 	return batch;
+}
+
+static flow_text
+copy_default(record_batch *batch, const char *text)
+{
+	flow_text copy = {NULL, 0};
+
+	if (text)
+	{
+		copy.data = MemoryContextStrdup(batch->context, text);
+		copy.length = strlen(text);
+	}
+	return copy;
+}
+
+void
+record_batch_set_defaults(record_batch *batch, const char *region, const char *scope)
+{
+	batch->region = copy_default(batch, region);
+	batch->scope = copy_default(batch, scope);
 }
 
 void
@@ -177,6 +199,7 @@ take_flow(void *context, const flow_record *record, decode_error *error)
 {
 	record_take *take = context;
 	record_batch *batch = take->batch;
+	flow_record flow = *record;
 	const named_text texts[] = {{"local.app", record->app},
 								{"local.cluster", record->cluster},
 								{"scope", record->scope},
@@ -184,10 +207,14 @@ take_flow(void *context, const flow_record *record, decode_error *error)
 
 	if (!is_usable(take, texts, lengthof(texts), record->start_ns, record->end_ns, error))
 		return false;
-	if (!flow_batch_add(batch->flows, record))
+	if (!flow.region.data)
+		flow.region = batch->region;
+	if (!flow.scope.data)
+		flow.scope = batch->scope;
+	if (!flow_batch_add(batch->flows, &flow))
 	{
 		make_room(batch);
-		if (!flow_batch_add(batch->flows, record))
+		if (!flow_batch_add(batch->flows, &flow))
 			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 							errdetail("A flow record could not be merged into its window.")));
 	}

@@ -28,6 +28,12 @@ typedef void (*record_refusal)(void *context, const char *data, size_t length,
  */
 extern record_batch *record_batch_create(MemoryContext parent, const char *source);
 
+/*
+ * What flows get whose record says nothing of region or scope; NULL: nothing.
+ * The texts, in UTF-8, are copied.
+ */
+extern void record_batch_set_defaults(record_batch *batch, const char *region, const char *scope);
+
 /* Release the batch and what is in it. */
 extern void record_batch_destroy(record_batch *batch);
 

@@ -20,6 +20,7 @@
 #include "utils/typcache.h"
 #include "utils/uuid.h"
 
+#include "flow/utf8.h"
 #include "ingest/rows.h"
 
 #define FIRST_ROOM 256
@@ -74,15 +75,49 @@ timestamp_from_ns(int64 ns)
 	return us - epoch_us;
 }
 
+/* One character of UTF-8; a question mark where the database's encoding lacks it. */
+static void
+append_character(StringInfo result, Oid conversion, const char *character, int length)
+{
+	unsigned char converted[32];
+
+	if (OidIsValid(conversion) &&
+		pg_do_encoding_conversion_buf(conversion, PG_UTF8, GetDatabaseEncoding(),
+									  (unsigned char *) character, length, converted,
+									  sizeof(converted), true) == length)
+		appendStringInfoString(result, (char *) converted);
+	else
+		appendStringInfoChar(result, '?');
+}
+
+/* A text in the database's encoding: what a process calls itself must stop no batch. */
+static text *
+convert_text(flow_text from)
+{
+	Oid conversion = FindDefaultConversionProc(PG_UTF8, GetDatabaseEncoding());
+	StringInfoData result;
+	uint32 at = 0;
+
+	initStringInfo(&result);
+	while (at < from.length)
+	{
+		int length = Max(utf8_character_length(from.data + at, from.length - at), 1);
+
+		if (length == 1)
+			appendStringInfoChar(&result, from.data[at]);
+		else
+			append_character(&result, conversion, from.data + at, length);
+		at += length;
+	}
+	return cstring_to_text_with_len(result.data, result.len);
+}
+
 Datum
 text_datum(flow_text text)
 {
-	char *copy;
-
-	if (GetDatabaseEncoding() == PG_UTF8)
+	if (GetDatabaseEncoding() == PG_UTF8 || GetDatabaseEncoding() == PG_SQL_ASCII)
 		return PointerGetDatum(cstring_to_text_with_len(text.data, text.length));
-	copy = pnstrdup(text.data, text.length);
-	return CStringGetTextDatum(pg_any_to_server(copy, text.length, PG_UTF8));
+	return PointerGetDatum(convert_text(text));
 }
 
 void

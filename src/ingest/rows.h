@@ -37,7 +37,8 @@ extern Datum row_array_finish(row_array *array);
 /* Unix nanoseconds to PostgreSQL's microseconds since 2000, rounded down; any int64 fits. */
 extern TimestampTz timestamp_from_ns(int64 ns);
 
-/* A text as a Datum, from UTF-8 to the encoding of the server. */
+/* A text as a Datum, from UTF-8 to the database's encoding; what that lacks becomes a question
+ * mark. */
 extern Datum text_datum(flow_text text);
 
 /* The same into a column; an absent text is NULL. */

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -16,18 +17,26 @@
 
 #include "ingest/source_catalog.h"
 
-/* SPI_getvalue of the first row, or NULL. */
 static char *
-first_row_text(int column)
+row_text(uint64 row, int column)
 {
-	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+/* The same for what becomes part of records, whose texts are UTF-8 in any database. */
+static char *
+row_utf8(uint64 row, int column)
+{
+	char *value = row_text(row, column);
+
+	return value ? pg_server_to_any(value, strlen(value), PG_UTF8) : NULL;
 }
 
 static int64
-first_row_bigint(int column)
+row_bigint(uint64 row, int column)
 {
 	bool isnull;
-	Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 
 	return isnull ? 0 : DatumGetInt64(value);
 }
@@ -49,90 +58,164 @@ source_load(int32 id)
 	Datum arguments[1] = {Int32GetDatum(id)};
 	source_row *row;
 
-	execute("SELECT name, kind, options ->> 'pin_dir', options ->> 'region', options ->> 'scope' "
+	execute("SELECT name, kind, format, options ->> 'pin_dir', options ->> 'region', "
+			"  options ->> 'scope' "
 			"FROM topo.source WHERE id = $1 AND enabled",
 			1, types, arguments, NULL, SPI_OK_SELECT);
 	if (SPI_processed == 0)
 		return NULL;
 	row = palloc0(sizeof(*row));
 	row->id = id;
-	row->name = first_row_text(1);
-	row->kind = first_row_text(2);
-	row->pin_dir = first_row_text(3);
-	row->region = first_row_text(4);
-	row->scope = first_row_text(5);
+	row->name = row_text(0, 1);
+	row->kind = row_text(0, 2);
+	row->format = row_text(0, 3);
+	row->pin_dir = row_text(0, 4);
+	row->region = row_utf8(0, 5);
+	row->scope = row_utf8(0, 6);
 	return row;
 }
 
-source_position *
-source_load_position(int32 id, int32 partition)
+List *
+source_load_options(int32 id)
 {
-	Oid types[2] = {INT4OID, INT4OID};
-	Datum arguments[2] = {Int32GetDatum(id), Int32GetDatum(partition)};
-	source_position *position;
+	Oid types[1] = {INT4OID};
+	Datum arguments[1] = {Int32GetDatum(id)};
+	List *options = NIL;
 
 	execute(
-		"SELECT log, next_offset FROM topo.source_position WHERE source = $1 AND partition = $2", 2,
+		"SELECT o.key, o.value FROM topo.source s, jsonb_each_text(s.options) o WHERE s.id = $1", 1,
 		types, arguments, NULL, SPI_OK_SELECT);
-	if (SPI_processed == 0)
-		return NULL;
-	position = palloc0(sizeof(*position));
-	position->log = first_row_text(1);
-	position->next_offset = first_row_bigint(2);
-	return position;
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		source_option *option = palloc(sizeof(*option));
+
+		option->name = row_text(i, 1);
+		option->value = row_text(i, 2);
+		options = lappend(options, option);
+	}
+	return options;
+}
+
+int64
+source_take_over(int32 id, List **positions)
+{
+	Oid types[1] = {INT4OID};
+	Datum arguments[1] = {Int32GetDatum(id)};
+	int64 epoch = 1;
+
+	execute(
+		"UPDATE topo.source_position p SET epoch = e.epoch + 1 "
+		"FROM (SELECT max(epoch) AS epoch FROM topo.source_position WHERE source = $1) e "
+		"WHERE p.source = $1 "
+		"RETURNING p.epoch, p.partition, p.log, p.next_offset, p.last_offset, p.last_fingerprint",
+		1, types, arguments, NULL, SPI_OK_UPDATE_RETURNING);
+	*positions = NIL;
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		source_position *position = palloc(sizeof(*position));
+
+		epoch = row_bigint(i, 1);
+		position->partition = (int32) row_bigint(i, 2);
+		position->log = row_text(i, 3);
+		position->next_offset = row_bigint(i, 4);
+		position->last_offset = row_bigint(i, 5);
+		position->last_fingerprint = (uint64) row_bigint(i, 6);
+		*positions = lappend(*positions, position);
+	}
+	return epoch;
 }
 
 void
-source_store_progress(int32 id, int32 partition, const source_progress *progress)
+source_begin_log(int32 id, int32 partition, int64 epoch, const char *log, int64 next_offset)
 {
-	Oid types[8] = {INT4OID, INT4OID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
-	Datum arguments[8];
+	Oid types[5] = {INT4OID, INT4OID, INT8OID, TEXTOID, INT8OID};
+	Datum arguments[5];
 
 	arguments[0] = Int32GetDatum(id);
 	arguments[1] = Int32GetDatum(partition);
-	arguments[2] = CStringGetTextDatum(progress->log);
-	arguments[3] = Int64GetDatum(progress->next_offset);
-	arguments[4] = Int64GetDatum(progress->records);
-	arguments[5] = Int64GetDatum(progress->dead_letters);
-	arguments[6] = Int64GetDatum(progress->dropped_in_log);
-	arguments[7] = Int64GetDatum(progress->gone);
-	execute("INSERT INTO topo.source_position AS p (source, partition, log, next_offset, records, "
-			"  dead_letters, dropped, dropped_in_log, last_record_at) "
-			"VALUES ($1, $2, $3, $4, $5, $6, $7 + $8, $7, CASE WHEN $5 > 0 THEN now() END) "
+	arguments[2] = Int64GetDatum(epoch);
+	arguments[3] = CStringGetTextDatum(log);
+	arguments[4] = Int64GetDatum(next_offset);
+	execute("INSERT INTO topo.source_position AS p (source, partition, epoch, log, next_offset) "
+			"VALUES ($1, $2, $3, $4, $5) "
 			"ON CONFLICT (source, partition) DO UPDATE SET "
-			"  log = excluded.log, next_offset = excluded.next_offset, "
-			"  records = p.records + excluded.records, "
-			"  dead_letters = p.dead_letters + excluded.dead_letters, "
-			"  dropped = p.dropped + $8 + excluded.dropped_in_log "
-			"    - CASE WHEN p.log = excluded.log THEN p.dropped_in_log ELSE 0 END, "
-			"  dropped_in_log = excluded.dropped_in_log, "
-			"  last_record_at = coalesce(excluded.last_record_at, p.last_record_at)",
-			8, types, arguments, NULL, SPI_OK_INSERT);
+			"  log = excluded.log, next_offset = excluded.next_offset, last_offset = -1, "
+			"  last_fingerprint = 0, dropped_in_log = 0, log_end = NULL "
+			"WHERE p.epoch = excluded.epoch",
+			5, types, arguments, NULL, SPI_OK_INSERT);
+	if (SPI_processed == 0)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("another worker has taken this source over")));
 }
 
 void
-source_store_dead_letter(const char *source, int32 partition, int64 offset, const void *payload,
-						 size_t length, const char *reason)
+source_store_progress(int32 id, int32 partition, int64 epoch, const source_progress *progress)
 {
-	Oid types[5] = {TEXTOID, INT4OID, INT8OID, BYTEAOID, TEXTOID};
-	bytea *bytes = palloc(VARHDRSZ + length);
-	Datum arguments[5];
+	Oid types[12] = {INT4OID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID,
+					 INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
+	Datum arguments[12];
 
-	SET_VARSIZE(bytes, VARHDRSZ + length);
-	memcpy(VARDATA(bytes), payload, length);
+	arguments[0] = Int32GetDatum(id);
+	arguments[1] = Int32GetDatum(partition);
+	arguments[2] = Int64GetDatum(epoch);
+	arguments[3] = Int64GetDatum(progress->expected_offset);
+	arguments[4] = Int64GetDatum(progress->next_offset);
+	arguments[5] = Int64GetDatum(progress->last_offset);
+	arguments[6] = Int64GetDatum((int64) progress->last_fingerprint);
+	arguments[7] = Int64GetDatum(progress->log_end);
+	arguments[8] = Int64GetDatum(progress->records);
+	arguments[9] = Int64GetDatum(progress->dead_letters);
+	arguments[10] = Int64GetDatum(progress->dropped_in_log);
+	arguments[11] = Int64GetDatum(progress->gone);
+	execute(
+		"UPDATE topo.source_position p SET next_offset = $5, "
+		"  last_offset = CASE WHEN $6 >= 0 THEN $6 ELSE last_offset END, "
+		"  last_fingerprint = CASE WHEN $6 >= 0 THEN $7 ELSE last_fingerprint END, "
+		"  log_end = nullif($8, -1), records = records + $9, dead_letters = dead_letters + $10, "
+		"  dropped = dropped + $12 + $11 - dropped_in_log, dropped_in_log = $11, "
+		"  last_record_at = CASE WHEN $9 > 0 THEN now() ELSE last_record_at END "
+		"WHERE source = $1 AND partition = $2 AND epoch = $3 AND next_offset = $4",
+		12, types, arguments, NULL, SPI_OK_UPDATE);
+	if (SPI_processed == 0)
+		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						errmsg("another worker has taken this source over")));
+}
+
+static bytea *
+bytes(const void *data, size_t length)
+{
+	bytea *result = palloc(VARHDRSZ + length);
+
+	SET_VARSIZE(result, VARHDRSZ + length);
+	if (length > 0)
+		memcpy(VARDATA(result), data, length);
+	return result;
+}
+
+void
+source_store_dead_letter(const char *source, int32 partition, int64 offset, const void *key,
+						 size_t key_length, const void *payload, size_t length, const char *reason)
+{
+	Oid types[6] = {TEXTOID, INT4OID, INT8OID, BYTEAOID, BYTEAOID, TEXTOID};
+	char nulls[] = "      ";
+	Datum arguments[6];
+
 	arguments[0] = CStringGetTextDatum(source);
 	arguments[1] = Int32GetDatum(partition);
 	arguments[2] = Int64GetDatum(offset);
-	arguments[3] = PointerGetDatum(bytes);
-	arguments[4] = CStringGetTextDatum(reason);
-	execute("INSERT INTO topo.dead_letter (source, partition, \"offset\", payload, reason) "
-			"VALUES ($1, $2, $3, $4, $5)",
-			5, types, arguments, NULL, SPI_OK_INSERT);
+	arguments[3] = PointerGetDatum(bytes(key, key ? key_length : 0));
+	if (!key)
+		nulls[3] = 'n';
+	arguments[4] = PointerGetDatum(bytes(payload, length));
+	arguments[5] = CStringGetTextDatum(reason);
+	execute("INSERT INTO topo.dead_letter (source, partition, \"offset\", key, payload, reason) "
+			"VALUES ($1, $2, $3, $4, $5, $6)",
+			6, types, arguments, nulls, SPI_OK_INSERT);
 }
 
 char *
 source_identity_rules(void)
 {
 	execute("SELECT topo.identity_rules()", 0, NULL, NULL, NULL, SPI_OK_SELECT);
-	return first_row_text(1);
+	return row_utf8(0, 1);
 }

@@ -39,7 +39,8 @@ enum
 	COLUMN_ERRORS,
 	COLUMN_BYTES,
 	COLUMN_VIA,
-	COLUMN_CERTAIN
+	COLUMN_CERTAIN,
+	COLUMN_FAILED
 };
 
 /* So many connected nodes have more edges than a picture may have. */
@@ -53,7 +54,7 @@ static const char *const REACHED_QUERY =
 static const char *const EDGE_QUERY =
 	"SELECT e.source, e.target, e.connections, e.requests, e.errors,"
 	"       least(e.bytes_sent::numeric + e.bytes_received, 9223372036854775807)::bigint,"
-	"       array_to_string(e.via, ', '), coalesce(e.confidence, 1) >= 1"
+	"       array_to_string(e.via, ', '), coalesce(e.confidence, 1) >= 1, topo.failed(e.traffic)"
 	"  FROM topo.edges($4, $5, $6) e"
 	" WHERE $7 IS NULL"
 	"    OR e.source IN (SELECT unnest($7)) AND e.target IN (SELECT unnest($7))"
@@ -205,6 +206,7 @@ set_edge(picture_edge *edge, HeapTuple row, MemoryContext context)
 	edge->errors = column_int64(row, COLUMN_ERRORS);
 	edge->bytes = column_int64(row, COLUMN_BYTES);
 	edge->via = column_text(row, COLUMN_VIA, context);
+	edge->failed = column_int64(row, COLUMN_FAILED);
 	edge->certain =
 		DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, COLUMN_CERTAIN, &isnull));
 }
@@ -295,6 +297,23 @@ append_number(StringInfo out, int64 number)
 		appendStringInfoChar(out, units[unit]);
 }
 
+static void
+append_connections(StringInfo out, const picture_edge *edge)
+{
+	if (edge->connections > 0)
+	{
+		append_number(out, edge->connections);
+		appendStringInfoString(out, " conn");
+	}
+	if (edge->failed > 0)
+	{
+		if (edge->connections > 0)
+			appendStringInfoString(out, ", ");
+		append_number(out, edge->failed);
+		appendStringInfoString(out, " failed");
+	}
+}
+
 void
 picture_append_reading(StringInfo out, const picture_edge *edge)
 {
@@ -309,11 +328,8 @@ picture_append_reading(StringInfo out, const picture_edge *edge)
 			appendStringInfoString(out, " err");
 		}
 	}
-	else if (edge->connections > 0)
-	{
-		append_number(out, edge->connections);
-		appendStringInfoString(out, " conn");
-	}
+	else if (edge->connections > 0 || edge->failed > 0)
+		append_connections(out, edge);
 	else if (edge->bytes > 0)
 	{
 		append_number(out, edge->bytes);

@@ -25,6 +25,7 @@ typedef struct picture_edge
 	int source; /* index into nodes */
 	int target;
 	int64 connections;
+	int64 failed; /* attempts to connect */
 	int64 requests;
 	int64 errors;
 	int64 bytes;     /* both directions */
@@ -61,7 +62,8 @@ extern picture *picture_load(FunctionCallInfo fcinfo);
 
 /*
  * Append a short reading of an edge: requests and errors where there are any,
- * else connections, else bytes; "1.2k req, 3 err".  Nothing without traffic.
+ * else connections and failed attempts, else bytes; "1.2k req, 3 err".  Nothing
+ * without traffic.
  */
 extern void picture_append_reading(StringInfo out, const picture_edge *edge);
 

@@ -33,8 +33,8 @@
 #include "worker/launcher.h"
 #include "worker/registry.h"
 
-/* How long a registration that the postmaster has no place for waits. */
-#define NO_PLACE_DELAY_MS 5000
+/* How long a process waits that the postmaster has no place for, or a scout that failed. */
+#define RETRY_DELAY_MS 5000
 
 typedef struct launcher
 {
@@ -42,6 +42,8 @@ typedef struct launcher
 	BackgroundWorkerHandle *scout;
 	MemoryContext memory; /* holds the handles */
 	List *databases;      /* Oids still to be looked at */
+	List *failed;         /* Oids whose scout failed, to be looked at again */
+	TimestampTz retry_at; /* when */
 	bool no_place;        /* the postmaster had no place for a worker */
 } launcher;
 
@@ -83,7 +85,7 @@ start_worker(launcher *self, BackgroundWorker *worker, BackgroundWorkerHandle **
 		ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 						  errmsg("topology has no place to start \"%s\"", worker->bgw_name),
 						  errhint("Raise \"max_worker_processes\"; it is tried again every %d s.",
-								  NO_PLACE_DELAY_MS / 1000)));
+								  RETRY_DELAY_MS / 1000)));
 	self->no_place |= !started;
 	return started;
 }
@@ -190,16 +192,57 @@ take_scan_requests(launcher *self)
 		if (found == NIL)
 			forget_database(requested[i]);
 		self->databases = list_concat_unique_oid(self->databases, found);
+		list_free(found);
 	}
 }
 
-static void
+/* Returns the database whose scout ended without telling what it found, or InvalidOid. */
+static Oid
 scout_is_gone(void)
 {
+	registry *shared = registry_get();
+	Oid failed;
+
 	registry_lock(LW_EXCLUSIVE);
-	registry_get()->scanned = InvalidOid;
+	failed = shared->scan_done ? InvalidOid : shared->scanned;
+	shared->scanned = InvalidOid;
 	registry_unlock();
-	ConditionVariableBroadcast(&registry_get()->changed);
+	ConditionVariableBroadcast(&shared->changed);
+	return failed;
+}
+
+static void
+reap_scout(launcher *self)
+{
+	Oid failed;
+
+	if (!self->scout || !has_ended(self->scout))
+		return;
+	pfree(self->scout);
+	self->scout = NULL;
+	failed = scout_is_gone();
+	if (OidIsValid(failed))
+	{
+		MemoryContext previous = MemoryContextSwitchTo(self->memory);
+
+		self->failed = list_append_unique_oid(self->failed, failed);
+		self->retry_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), RETRY_DELAY_MS);
+		MemoryContextSwitchTo(previous);
+	}
+}
+
+/* A database that failed may be gone meanwhile, so it is asked for like a new one. */
+static void
+retry_failed_scans(launcher *self)
+{
+	ListCell *cell;
+
+	if (self->failed == NIL || GetCurrentTimestamp() < self->retry_at)
+		return;
+	foreach (cell, self->failed)
+		registry_request_scan(lfirst_oid(cell));
+	list_free(self->failed);
+	self->failed = NIL;
 }
 
 static bool
@@ -223,25 +266,23 @@ run_scouts(launcher *self)
 	Oid next = InvalidOid;
 	bool held;
 
-	if (self->scout && has_ended(self->scout))
-	{
-		pfree(self->scout);
-		self->scout = NULL;
-		scout_is_gone();
-	}
+	reap_scout(self);
 	if (self->scout || self->databases == NIL)
 		return;
 	next = linitial_oid(self->databases);
 	registry_lock(LW_EXCLUSIVE);
-	held = shared->held == next;
+	held = registry_is_held(next);
 	if (!held)
+	{
 		shared->scanned = next;
+		shared->scan_done = false;
+	}
 	registry_unlock();
 	if (held)
 		/* its holder asks for the scan again when it is done */
 		self->databases = list_delete_first(self->databases);
 	else if (!start_scout(self, next))
-		scout_is_gone();
+		(void) scout_is_gone();
 }
 
 /* A worker that ended without coming to its slot has failed; the others said how they ended. */
@@ -282,13 +323,24 @@ start_source_worker(launcher *self, int number, const source_slot *wanted)
 	}
 }
 
+/* The slot is free for a source that found none. */
+static void
+free_slot(source_slot *slot)
+{
+	registry *shared = registry_get();
+
+	registry_free_slot(slot);
+	shared->scan_all |= shared->out_of_slots;
+	shared->out_of_slots = false;
+}
+
 /* Start, or forget, what a slot says; returns when it is to be looked at again, or 0. */
 static TimestampTz
 run_slot(launcher *self, int number)
 {
-	registry *shared = registry_get();
-	source_slot *slot = &shared->slots[number];
+	source_slot *slot = &registry_get()->slots[number];
 	source_slot copy;
+	TimestampTz later = 0;
 	bool start = false;
 
 	reap_worker(self, number);
@@ -297,26 +349,44 @@ run_slot(launcher *self, int number)
 	if (OidIsValid(slot->database) && slot->pid == 0 && !self->workers[number])
 	{
 		if (!slot->wanted)
-			registry_free_slot(slot);
-		else if (slot->database != shared->held)
+			free_slot(slot);
+		else if (!registry_is_held(slot->database))
+		{
 			start = slot->next_start <= GetCurrentTimestamp();
+			later = start ? 0 : slot->next_start;
+		}
 	}
 	registry_unlock();
 	if (start)
 		start_source_worker(self, number, &copy);
-	return !start && copy.wanted && copy.state == SLOT_BACKOFF ? copy.next_start : 0;
+	return later;
+}
+
+/* A slot that was freed may have asked for scans. */
+static bool
+scans_are_requested(void)
+{
+	registry *shared = registry_get();
+	bool requested;
+
+	registry_lock(LW_SHARED);
+	requested = shared->scan_all || shared->scan_count > 0;
+	registry_unlock();
+	return requested;
 }
 
 /* Do all there is to do; returns how many ms to sleep, or -1 for "until woken". */
 static long
 launcher_turn(launcher *self)
 {
-	TimestampTz earliest = 0;
+	TimestampTz earliest;
 	long timeout = -1;
 
 	self->no_place = false;
+	retry_failed_scans(self);
 	take_scan_requests(self);
 	run_scouts(self);
+	earliest = self->failed == NIL ? 0 : self->retry_at;
 	for (int i = 0; i < registry_get()->slot_count; i++)
 	{
 		TimestampTz next = run_slot(self, i);
@@ -326,9 +396,9 @@ launcher_turn(launcher *self)
 	}
 	if (earliest != 0)
 		timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), earliest) + 1;
-	if (self->no_place && (timeout < 0 || timeout > NO_PLACE_DELAY_MS))
-		timeout = NO_PLACE_DELAY_MS;
-	return timeout;
+	if (self->no_place && (timeout < 0 || timeout > RETRY_DELAY_MS))
+		timeout = RETRY_DELAY_MS;
+	return scans_are_requested() ? 0 : timeout;
 }
 
 static void

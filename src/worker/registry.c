@@ -143,7 +143,6 @@ registry_find_slot(Oid database, int32 source, bool make)
 	}
 	if (!make || !unused)
 		return NULL;
-	memset(unused, 0, sizeof(*unused));
 	unused->database = database;
 	unused->source = source;
 	return unused;
@@ -161,8 +160,12 @@ registry_settle_slot(source_slot *slot, bool failed)
 	slot->state = failed ? SLOT_BACKOFF : SLOT_STOPPED;
 	slot->next_start = 0;
 	if (failed)
-		slot->next_start =
-			TimestampTzPlusMilliseconds(now, Min(1000 << Min(slot->failures++, 16), longest_ms));
+	{
+		int delay_ms = 1000 << Min(slot->failures, 16);
+
+		slot->failures++;
+		slot->next_start = TimestampTzPlusMilliseconds(now, Min(delay_ms, longest_ms));
+	}
 	slot->running_since = 0;
 	slot->pid = 0;
 	slot->latch = NULL;
@@ -171,6 +174,57 @@ registry_settle_slot(source_slot *slot, bool failed)
 void
 registry_free_slot(source_slot *slot)
 {
+	slot_requests requested = slot->requested;
+	slot_requests done = slot->done;
+
 	Assert(slot->pid == 0);
 	memset(slot, 0, sizeof(*slot));
+	slot->requested = requested;
+	slot->done = done;
+}
+
+static database_hold *
+find_hold(Oid database)
+{
+	for (int i = 0; i < shared->hold_count; i++)
+		if (shared->holds[i].database == database)
+			return &shared->holds[i];
+	return NULL;
+}
+
+bool
+registry_is_held(Oid database)
+{
+	return find_hold(database) != NULL;
+}
+
+bool
+registry_hold(Oid database)
+{
+	database_hold *hold;
+	bool held = true;
+
+	registry_lock(LW_EXCLUSIVE);
+	hold = find_hold(database);
+	if (hold)
+		hold->count++;
+	else if (shared->hold_count < REGISTRY_HOLDS)
+		shared->holds[shared->hold_count++] = (database_hold){.database = database, .count = 1};
+	else
+		held = false;
+	registry_unlock();
+	return held;
+}
+
+void
+registry_release(Oid database)
+{
+	database_hold *hold;
+
+	registry_lock(LW_EXCLUSIVE);
+	hold = find_hold(database);
+	if (hold && --hold->count == 0)
+		*hold = shared->holds[--shared->hold_count];
+	registry_unlock();
+	registry_request_scan(database);
 }

@@ -19,6 +19,7 @@
 #include "storage/lwlock.h"
 
 #define REGISTRY_SCANS 64  /* databases that can wait to be looked at; more: all */
+#define REGISTRY_HOLDS 64  /* databases that can be held at once */
 #define REGISTRY_ERROR 256 /* bytes kept of a worker's last error */
 
 typedef enum slot_state
@@ -29,7 +30,21 @@ typedef enum slot_state
 	SLOT_BACKOFF /* failed; started again at next_start */
 } slot_state;
 
-/* One source of one database.  database InvalidOid: the slot is free. */
+/*
+ * What sessions wait for, as numbers that only grow: that what was gathered is
+ * written, and that the log has been read to its end as of the request.
+ */
+typedef struct slot_requests
+{
+	uint64 flush;
+	uint64 catch_up;
+} slot_requests;
+
+/*
+ * One source of one database.  database InvalidOid: the slot is free.  The
+ * requests and answers only ever grow, also from one source to the next, so that a
+ * session that waits for a number gets it from whoever follows.
+ */
 typedef struct source_slot
 {
 	Oid database;
@@ -43,11 +58,18 @@ typedef struct source_slot
 	TimestampTz running_since; /* 0: it never came so far */
 	pid_t pid;                 /* 0: no process */
 	Latch *latch;
-	uint64 flush_requested;
-	uint64 flush_done;
+	slot_requests requested;
+	slot_requests done;
 	int64 lag;
 	char last_error[REGISTRY_ERROR]; /* until a turn goes well */
 } source_slot;
+
+/* A database that must stay without workers, for as many transactions. */
+typedef struct database_hold
+{
+	Oid database;
+	int count;
+} database_hold;
 
 typedef struct registry
 {
@@ -57,9 +79,11 @@ typedef struct registry
 	bool scan_all;
 	int scan_count;
 	Oid scans[REGISTRY_SCANS];
-	Oid scanned;    /* the database that a scout is in */
-	Oid held;       /* the database that must stay without workers */
-	int held_count; /* sessions that hold it */
+	Oid scanned;       /* the database that a scout is in */
+	bool scan_done;    /* it has told what it found */
+	bool out_of_slots; /* a source found no free slot */
+	int hold_count;
+	database_hold holds[REGISTRY_HOLDS];
 	int slot_count;
 	source_slot slots[FLEXIBLE_ARRAY_MEMBER];
 } registry;
@@ -91,6 +115,16 @@ extern source_slot *registry_find_slot(Oid database, int32 source, bool make);
  * than the longest wait breaks the row.  Needs the lock.
  */
 extern void registry_settle_slot(source_slot *slot, bool failed);
+
+/*
+ * Keep workers away from a database, until as many registry_release(), which
+ * also asks for a look at it.  False: too many are held.  Both take the lock.
+ */
+extern bool registry_hold(Oid database);
+extern void registry_release(Oid database);
+
+/* Whether a database is held.  Needs the lock. */
+extern bool registry_is_held(Oid database);
 
 /* Forget a slot that has no worker.  Needs the lock, exclusively. */
 extern void registry_free_slot(source_slot *slot);

@@ -4,7 +4,8 @@
  *		the registry which are wanted.
  *
  * A database without the extension wants none.  The scout reads with its own
- * snapshot, so it sees exactly what is committed.
+ * snapshot, so it sees exactly what is committed.  A scout that fails, or that
+ * somebody's lock keeps from reading, has another follow it after a while.
  */
 #include "postgres.h"
 
@@ -17,10 +18,15 @@
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
+#include "worker/connection.h"
 #include "worker/launcher.h"
 #include "worker/registry.h"
+
+/* Scouts go one at a time: none may wait for long. */
+#define SCOUT_LOCK_TIMEOUT "10s"
 
 typedef struct wanted_source
 {
@@ -29,19 +35,17 @@ typedef struct wanted_source
 	TransactionId version;
 } wanted_source;
 
-/* A running worker that knows another version of its source has to go. */
-static void
+/*
+ * A running worker that knows another version of its source has to go.  False:
+ * no slot is free.
+ */
+static bool
 want_source(const wanted_source *source)
 {
 	source_slot *slot = registry_find_slot(MyDatabaseId, source->id, true);
 
 	if (!slot)
-	{
-		ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-						  errmsg("topology has no place for source \"%s\"", NameStr(source->name)),
-						  errhint("Raise \"topology.max_sources\".")));
-		return;
-	}
+		return false;
 	slot->wanted = true;
 	slot->name = source->name;
 	if (slot->version != source->version)
@@ -51,12 +55,14 @@ want_source(const wanted_source *source)
 	}
 	if (slot->latch)
 		SetLatch(slot->latch);
+	return true;
 }
 
 static void
 tell_registry(const wanted_source *sources, uint64 count)
 {
 	registry *shared = registry_get();
+	uint64 without_slot = 0;
 
 	registry_lock(LW_EXCLUSIVE);
 	for (int i = 0; i < shared->slot_count; i++)
@@ -67,8 +73,15 @@ tell_registry(const wanted_source *sources, uint64 count)
 				SetLatch(shared->slots[i].latch);
 		}
 	for (uint64 i = 0; i < count; i++)
-		want_source(&sources[i]);
+		without_slot += !want_source(&sources[i]);
+	shared->out_of_slots |= without_slot > 0;
+	shared->scan_done = true;
 	registry_unlock();
+	if (without_slot > 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("topology has no place for " UINT64_FORMAT " of the sources", without_slot),
+				 errhint("Raise \"topology.max_sources\".")));
 }
 
 static void
@@ -111,7 +124,8 @@ topology_scout_main(Datum database)
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	on_shmem_exit(wake_launcher_at_exit, (Datum) 0);
-	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
+	connect_to_database(DatumGetObjectId(database));
+	SetConfigOption("lock_timeout", SCOUT_LOCK_TIMEOUT, PGC_SUSET, PGC_S_OVERRIDE);
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());

@@ -2,7 +2,7 @@
  * source_worker.c
  *		The life of the worker of one source.
  *
- *	 attach slot ─► connect ─► open source ─┬► take a batch ─► resolve ─► upkeep ─► sleep ─┐
+ *	 attach slot ─► connect ─► open source ─┬► take batches ─► resolve ─► upkeep ─► sleep ─┐
  *											└──────────────────────────────────────────────┘
  *
  * It ends well when its source is paused, dropped, changed or held away from its
@@ -19,6 +19,7 @@
 #include "access/xact.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -26,22 +27,34 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "tcop/tcopprot.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
-#include "ingest/ebpf_ingest.h"
+#include "ingest/job.h"
 #include "ingest/source_catalog.h"
+#include "resolve/pair.h"
 #include "resolve/resolve.h"
 #include "settings.h"
 #include "window/window.h"
+#include "worker/connection.h"
 #include "worker/launcher.h"
 #include "worker/registry.h"
 
 /* Time between two rounds of upkeep: partitions, retention, fading. */
 #define UPKEEP_INTERVAL_MS 10000
+
+/* With a backlog, batches are written for this long before they are resolved. */
+#define TURN_MS 3000
+
+/* Time between two turns while somebody waits for the end of the log. */
+#define MARKED_INTERVAL_MS 50
+
+/* Of the session-level advisory lock that a source's worker holds, with its id. */
+#define SOURCE_LOCK_CLASS 1953460336
 
 typedef struct source_worker
 {
@@ -49,8 +62,9 @@ typedef struct source_worker
 	TransactionId version; /* of the source's row, when the slot was attached */
 	Oid database;
 	int32 source;
-	ebpf_ingest *ingest;
-	TimestampTz next_snapshot;
+	source_job *job;
+	bool asked;  /* somebody waits for this turn */
+	bool marked; /* the job has been told which end to reach */
 	TimestampTz next_upkeep;
 } source_worker;
 
@@ -81,12 +95,12 @@ commit_transaction(void)
 static void
 detach_slot(int code, Datum argument)
 {
-	if (self.ingest)
+	if (self.job)
 	{
-		ebpf_ingest *ingest = self.ingest;
+		source_job *job = self.job;
 
-		self.ingest = NULL;
-		ebpf_ingest_close(ingest);
+		self.job = NULL;
+		job->routine->close(job);
 	}
 	registry_lock(LW_EXCLUSIVE);
 	registry_settle_slot(self.slot, code != 0);
@@ -123,12 +137,11 @@ attach_slot(int number)
 static bool
 is_wanted(void)
 {
-	registry *shared = registry_get();
 	bool wanted;
 
 	registry_lock(LW_SHARED);
 	wanted =
-		self.slot->wanted && self.slot->version == self.version && shared->held != self.database;
+		self.slot->wanted && self.slot->version == self.version && !registry_is_held(self.database);
 	registry_unlock();
 	return wanted;
 }
@@ -136,11 +149,12 @@ is_wanted(void)
 static void
 note_error(const ErrorData *error)
 {
+	char *text = error->detail ? psprintf("%s: %s", error->message, error->detail) : error->message;
+	int length = pg_mbcliplen(text, strlen(text), REGISTRY_ERROR - 1);
+
 	registry_lock(LW_EXCLUSIVE);
-	if (error->detail)
-		snprintf(self.slot->last_error, REGISTRY_ERROR, "%s: %s", error->message, error->detail);
-	else
-		strlcpy(self.slot->last_error, error->message, REGISTRY_ERROR);
+	memcpy(self.slot->last_error, text, length);
+	self.slot->last_error[length] = '\0';
 	registry_unlock();
 }
 
@@ -165,6 +179,20 @@ ensure_durable_commits(void)
 		SetConfigOption("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION);
 }
 
+/* Another worker of this source would be of a server that was copied, or a hung one. */
+static void
+lock_source(void)
+{
+	bool locked = DatumGetBool(DirectFunctionCall2(
+		pg_try_advisory_lock_int4, Int32GetDatum(SOURCE_LOCK_CLASS), Int32GetDatum(self.source)));
+
+	if (!locked)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("another session holds the lock of this source"),
+				 errdetail("It is the advisory lock (%d, %d).", SOURCE_LOCK_CLASS, self.source)));
+}
+
 /* False: there is no such source any more, so there is nothing to do. */
 static bool
 open_source(void)
@@ -175,7 +203,10 @@ open_source(void)
 	if (OidIsValid(get_extension_oid("topology", true)))
 		source = source_load(self.source);
 	if (source)
-		self.ingest = ebpf_ingest_open(source, TopMemoryContext);
+	{
+		lock_source();
+		self.job = source_job_open(source, TopMemoryContext);
+	}
 	commit_transaction();
 	return source != NULL;
 }
@@ -197,25 +228,27 @@ write_batch(void)
 {
 	bool more;
 
-	begin_transaction("writing a batch of flows");
-	more = ebpf_ingest_write(self.ingest);
+	begin_transaction("writing a batch");
+	more = self.job->routine->write(self.job);
 	commit_transaction();
-	ebpf_ingest_committed(self.ingest);
+	self.job->routine->committed(self.job);
 	return more;
 }
 
 static void
 take_news(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	const source_job_routine *routine = self.job->routine;
+	TimestampTz begin = GetCurrentTimestamp();
+	bool more;
 
-	if (now >= self.next_snapshot)
+	do
 	{
-		ebpf_ingest_snapshot(self.ingest);
-		self.next_snapshot = TimestampTzPlusMilliseconds(now, topology_snapshot_interval);
-	}
-	while (ebpf_ingest_has_news(self.ingest) && write_batch())
 		CHECK_FOR_INTERRUPTS();
+		routine->gather(self.job, self.asked);
+		more = routine->has_news(self.job) && write_batch();
+	} while (more && !MyLatch->is_set &&
+			 !TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), TURN_MS));
 }
 
 /*
@@ -227,6 +260,9 @@ resolve_news(void)
 {
 	begin_transaction("resolving flows");
 	(void) resolve_pending(false);
+	commit_transaction();
+	begin_transaction("pairing spans");
+	(void) pair_pending(false);
 	commit_transaction();
 }
 
@@ -244,38 +280,55 @@ keep_up(void)
 	commit_transaction();
 }
 
-/* The flush() that this turn answers; a snapshot is part of the answer. */
-static uint64
-accept_flush(void)
+/* What this turn answers; the gathering is part of the answer. */
+static slot_requests
+accept_requests(void)
 {
-	uint64 requested;
+	slot_requests requests;
+	bool to_the_end;
 
 	registry_lock(LW_SHARED);
-	requested = self.slot->flush_requested;
-	if (requested != self.slot->flush_done)
-		self.next_snapshot = 0;
+	requests = self.slot->requested;
+	self.asked = requests.flush != self.slot->done.flush;
+	to_the_end = requests.catch_up != self.slot->done.catch_up;
 	registry_unlock();
-	return requested;
+	if (to_the_end && !self.marked)
+		self.job->routine->mark_end(self.job);
+	self.marked = to_the_end;
+	self.asked |= to_the_end;
+	return requests;
 }
 
 static void
-answer_flush(uint64 requested)
+answer_requests(slot_requests requests)
 {
+	const source_job_routine *routine = self.job->routine;
+	bool reached_end = self.marked && routine->reached_end(self.job);
+	const char *trouble = routine->trouble(self.job);
+
 	registry_lock(LW_EXCLUSIVE);
-	self.slot->flush_done = requested;
-	self.slot->last_error[0] = '\0';
-	self.slot->lag = ebpf_ingest_lag(self.ingest);
+	self.slot->done.flush = requests.flush;
+	if (reached_end)
+		self.slot->done.catch_up = requests.catch_up;
+	self.slot->lag = routine->lag(self.job);
+	strlcpy(self.slot->last_error, trouble ? trouble : "", REGISTRY_ERROR);
 	registry_unlock();
+	if (reached_end)
+		self.marked = false;
 	ConditionVariableBroadcast(&registry_get()->changed);
 }
 
 static void
 wait_for_news(void)
 {
-	WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_SOCKET_READABLE | WL_EXIT_ON_PM_DEATH,
-					  ebpf_ingest_wait_fd(self.ingest), topology_flush_interval, PG_WAIT_EXTENSION);
+	int fd = self.job->routine->wait_fd(self.job);
+	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
+
+	WaitLatchOrSocket(
+		MyLatch, fd >= 0 ? events | WL_SOCKET_READABLE : events, fd >= 0 ? fd : PGINVALID_SOCKET,
+		self.marked ? MARKED_INTERVAL_MS : topology_flush_interval, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
-	ebpf_ingest_clear_wakeup(self.ingest);
+	self.job->routine->clear_wakeup(self.job);
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
 	{
@@ -285,20 +338,41 @@ wait_for_news(void)
 	}
 }
 
+/*
+ * The source is gone, and nobody may have said so (DROP SCHEMA ... CASCADE takes
+ * it too): no worker must follow this one before a scout has looked.
+ */
+static void
+give_up(void)
+{
+	registry_lock(LW_EXCLUSIVE);
+	self.slot->wanted = false;
+	registry_unlock();
+	registry_request_scan(self.database);
+}
+
 static void
 run_source(void)
 {
 	if (!open_source())
-		return;
-	note_running();
-	while (is_wanted() && still_has_tables())
 	{
-		uint64 requested = accept_flush();
+		give_up();
+		return;
+	}
+	note_running();
+	while (is_wanted())
+	{
+		slot_requests requests = accept_requests();
 
+		if (!still_has_tables())
+		{
+			give_up();
+			return;
+		}
 		take_news();
 		resolve_news();
 		keep_up();
-		answer_flush(requested);
+		answer_requests(requests);
 		wait_for_news();
 	}
 }
@@ -338,7 +412,7 @@ topology_source_worker_main(Datum slot_number)
 	BackgroundWorkerUnblockSignals();
 	if (!attach_slot(DatumGetInt32(slot_number)))
 		proc_exit(0);
-	BackgroundWorkerInitializeConnectionByOid(self.database, InvalidOid, 0);
+	connect_to_database(self.database);
 	pgstat_report_appname("topology source");
 	ensure_durable_commits();
 	proc_exit(run_source_safely() ? 0 : 1);

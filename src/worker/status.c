@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -100,17 +99,33 @@ can_answer(slot_state state)
 	return state == SLOT_RUNNING || state == SLOT_STARTING;
 }
 
-/* Leave a request for a flush; 0 where no worker can answer one. */
-static uint64
-request_flush(int number)
+/* A number that the worker is to answer, and which of the two it is. */
+typedef struct slot_request
+{
+	int slot;
+	int32 source;
+	bool catch_up;
+	uint64 number; /* 0: no worker can answer */
+} slot_request;
+
+static uint64 *
+counter(slot_requests *requests, bool catch_up)
+{
+	return catch_up ? &requests->catch_up : &requests->flush;
+}
+
+/* Leave a request with a slot's worker. */
+static slot_request
+make_request(int number, bool catch_up)
 {
 	source_slot *slot = &registry_get()->slots[number];
-	uint64 request = 0;
+	slot_request request = {.slot = number, .catch_up = catch_up};
 
 	registry_lock(LW_EXCLUSIVE);
+	request.source = slot->source;
 	if (slot->database == MyDatabaseId && slot->wanted && can_answer(slot->state))
 	{
-		request = ++slot->flush_requested;
+		request.number = ++*counter(&slot->requested, catch_up);
 		if (slot->latch)
 			SetLatch(slot->latch);
 	}
@@ -119,12 +134,21 @@ request_flush(int number)
 }
 
 static bool
-is_answered(int number, int32 source, uint64 request)
+is_answered(const slot_request *request)
 {
-	source_slot slot = copy_slot(number);
+	source_slot slot = copy_slot(request->slot);
 
-	return slot.database != MyDatabaseId || slot.source != source || !slot.wanted ||
-		   !can_answer(slot.state) || slot.flush_done >= request;
+	return *counter(&slot.done, request->catch_up) >= request->number;
+}
+
+/* Whether nobody will answer: the source, or its worker, is gone. */
+static bool
+is_void(const slot_request *request)
+{
+	source_slot slot = copy_slot(request->slot);
+
+	return slot.database != MyDatabaseId || slot.source != request->source || !slot.wanted ||
+		   !can_answer(slot.state);
 }
 
 static void
@@ -134,7 +158,7 @@ check_not_in_the_way(pid_t worker)
 	Datum arguments[1] = {Int32GetDatum(worker)};
 	bool isnull;
 
-	if (worker == 0 || !TransactionIdIsValid(GetTopTransactionIdIfAny()))
+	if (worker == 0)
 		return;
 	if (SPI_execute_with_args("SELECT pg_backend_pid() = ANY (pg_blocking_pids($1))", 1, types,
 							  arguments, NULL, true, 0) != SPI_OK_SELECT)
@@ -146,15 +170,14 @@ check_not_in_the_way(pid_t worker)
 				 errhint("Commit what this transaction wrote before it waits for sources.")));
 }
 
-/* Wait until a request is answered; false: deadline came first (0: there is none). */
-static bool
-await_flush(int number, int32 source, uint64 request, TimestampTz deadline)
+/* Wait until a request is answered, or void, or deadline has come (0: there is none). */
+static void
+await_answer(const slot_request *request, TimestampTz deadline)
 {
 	ConditionVariable *changed = &registry_get()->changed;
-	bool answered;
 
 	ConditionVariablePrepareToSleep(changed);
-	while (!(answered = is_answered(number, source, request)))
+	while (!is_answered(request) && !is_void(request))
 	{
 		long timeout = LOOK_INTERVAL_MS;
 
@@ -166,29 +189,24 @@ await_flush(int number, int32 source, uint64 request, TimestampTz deadline)
 		if (ConditionVariableTimedSleep(changed, timeout, PG_WAIT_EXTENSION))
 		{
 			ConditionVariableCancelSleep();
-			check_not_in_the_way(copy_slot(number).pid);
+			check_not_in_the_way(copy_slot(request->slot).pid);
 			ConditionVariablePrepareToSleep(changed);
 		}
 	}
 	ConditionVariableCancelSleep();
-	return answered;
 }
 
 static void
 flush_sources(void)
 {
 	registry *shared = registry_get();
-	uint64 *requests = palloc0(sizeof(uint64) * shared->slot_count);
-	int32 *sources = palloc0(sizeof(int32) * shared->slot_count);
+	slot_request *requests = palloc(sizeof(*requests) * shared->slot_count);
 
 	for (int i = 0; i < shared->slot_count; i++)
-	{
-		sources[i] = copy_slot(i).source;
-		requests[i] = request_flush(i);
-	}
+		requests[i] = make_request(i, false);
 	for (int i = 0; i < shared->slot_count; i++)
-		if (requests[i] != 0)
-			(void) await_flush(i, sources[i], requests[i], 0);
+		if (requests[i].number != 0)
+			await_answer(&requests[i], 0);
 }
 
 Datum
@@ -232,31 +250,39 @@ waitable_source(text *name)
 	return id;
 }
 
-/* Wait until the source has a worker that answers a flush, within the deadline. */
+/* Ask the source's worker, if it has one, to read to the end; whether it has. */
+static bool
+ask_to_catch_up(int32 source, TimestampTz deadline)
+{
+	for (int i = 0; i < registry_get()->slot_count; i++)
+	{
+		source_slot slot = copy_slot(i);
+		slot_request request;
+
+		if (slot.database != MyDatabaseId || slot.source != source)
+			continue;
+		request = make_request(i, true);
+		if (request.number == 0)
+			return false;
+		await_answer(&request, deadline);
+		return is_answered(&request);
+	}
+	return false;
+}
+
+/* Its worker may still have to start, or fail and be started again. */
 static bool
 catch_up(int32 source, TimestampTz deadline)
 {
-	registry *shared = registry_get();
-
-	for (;;)
+	while (!ask_to_catch_up(source, deadline))
 	{
-		for (int i = 0; i < shared->slot_count; i++)
-		{
-			source_slot slot = copy_slot(i);
-			uint64 request;
-
-			if (slot.database != MyDatabaseId || slot.source != source)
-				continue;
-			request = request_flush(i);
-			if (request != 0 && await_flush(i, source, request, deadline) &&
-				copy_slot(i).flush_done >= request)
-				return true;
-		}
 		if (GetCurrentTimestamp() >= deadline)
 			return false;
-		ConditionVariableTimedSleep(&shared->changed, 100, PG_WAIT_EXTENSION);
+		ConditionVariablePrepareToSleep(&registry_get()->changed);
+		(void) ConditionVariableTimedSleep(&registry_get()->changed, 100, PG_WAIT_EXTENSION);
 		ConditionVariableCancelSleep();
 	}
+	return true;
 }
 
 Datum

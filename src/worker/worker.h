@@ -14,6 +14,7 @@
  * launcher.c	starts scouts and source workers, with backoff
  * scout.c		looks at one database's sources, then exits
  * source_worker.c	the life of one source's worker
+ * connection.c	how both connect to their database
  * utility.c	commands that must find a database without workers
  * status.c		what SQL sees of the registry; flush() and wait_for_source()
  */

@@ -9,7 +9,9 @@
 # Names are resolved by dnsmasq on the host dns, over UDP.  checkout-2 is reached
 # over IPv6, and so is whatever has an IPv6 address in DNS.
 #
-# Source test/lib/fleet.sh, call fleet_init, then these, in their order.
+# Source test/lib/fleet.sh, call fleet_init, then "fleet_alone demo", for the
+# addresses are always the same and a capture sees every fleet of the machine;
+# then demo_fleet_up and demo_traffic.
 
 DEMO_DIR=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 
@@ -158,7 +160,7 @@ demo_traffic()
 	pids+=("$FLEET_PID")
 	for pid in "${pids[@]}"; do
 		while _demo_running "$pid"; do
-			if (($# && SECONDS > told + begun)); then
+			if (($# && told < seconds && SECONDS > told + begun)); then
 				told=$((SECONDS - begun))
 				"$@" "$told"
 			fi
@@ -179,12 +181,11 @@ demo_facts()
 	local bindir=$1
 
 	socat - "UNIX-CONNECT:$FLEET_DIR/edge.sock" <<<'show stat' | awk -F, '
-		$1 == "checkout" && $2 ~ /^checkout/ { print $2 "_requests", $8 }
+		$1 == "checkout" && $2 ~ /^checkout/ { sub("-", "_", $2); print $2 "_requests", $8 }
 		$1 == "shop" { print "edge_2xx", $41; print "edge_5xx", $44; print "edge_connections", $8 }'
 	printf 'charges %s\n' "$("$bindir/psql" -qXAt -h "$FLEET_DIR/orders-db" -U postgres -c 'SELECT count(*) FROM charge')"
 	printf 'orders %s\n' "$(demo_orders)"
-	printf 'redis_connections %s\n' "$(_demo_redis info stats |
-		tr -d '\r' | sed -n 's/^total_connections_received://p')"
+	printf 'redis_clients %s\n' "$(_demo_redis client list | grep -c ' laddr=[^ ]*:6379 ')"
 	printf 'reports %s\n' "$(awk '{print $1}' "$FLEET_DIR/log/partner-reporting.service")"
 	printf 'translated %s\n' "$(fleet_in gw nft list ruleset | sed -n 's/.*counter packets \([0-9]*\).*/\1/p')"
 	printf 'refused %s\n' "$(grep -c refused "$FLEET_DIR/log/mailer-mailer.service")"

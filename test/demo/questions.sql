@@ -10,22 +10,22 @@
 \echo '-- SELECT * FROM topo.source_status'
 SELECT source, kind, state, records, dropped, dead_letters, lag, last_error FROM topo.source_status;
 
--- The machine may do more than the demo: what hangs together with the load
--- balancer is the fleet.
-SELECT node INTO TEMPORARY fleet FROM topo.traverse('{intermediary:edge}', 'both');
+-- The machine may do more than the demo: what hangs together with checkout is the
+-- fleet.
+SELECT node INTO TEMPORARY fleet FROM topo.traverse('{checkout}', 'both');
 
 \pset footer off
-\echo '-- The hops: what each end of a connection said, by address.  The busiest 12.'
-\echo '-- SELECT ... FROM topo.hops() ORDER BY connections DESC LIMIT 12'
+\echo '-- The hops: what each end of a connection said, by address.  The worst and the busiest.'
+\echo '-- SELECT ... FROM topo.hops() ORDER BY failed DESC, connections DESC LIMIT 14'
 SELECT source, source_node, target, target_port AS port, target_node, protocol, reported_by, connections, failed
 FROM topo.hops()
 WHERE source << '10.77.0.0/16' OR source << 'fd77::/16'
-ORDER BY connections DESC, source, target, port LIMIT 12;
+ORDER BY failed DESC, connections DESC, source, target, port, reported_by LIMIT 14;
 
-\echo '-- The map: who calls whom (the part around the load balancer).'
+\echo '-- The map: who calls whom (what hangs together with checkout).'
 \echo '-- SELECT ... FROM topo.edges()'
-SELECT source, target, graphs, connections AS conns, pg_size_pretty(bytes_sent) AS sent,
-	   pg_size_pretty(bytes_received) AS received, errors, confidence AS conf
+SELECT source, target, graphs, connections AS conns, topo.failed(traffic) AS failed,
+	   pg_size_pretty(bytes_sent) AS sent, pg_size_pretty(bytes_received) AS received, confidence AS conf
 FROM topo.edges()
 WHERE source IN (TABLE fleet) AND target IN (TABLE fleet)
 ORDER BY source, target;
@@ -41,7 +41,6 @@ ORDER BY b.depth, b.node;
 \echo '-- SELECT * FROM topo.shortest_path(''reporting'', ''orders-db'')'
 SELECT * FROM topo.shortest_path('reporting', 'orders-db');
 
-\echo '-- The map as a Mermaid flowchart: SELECT topo.mermaid(''intermediary:edge'')'
-SELECT topo.mermaid('intermediary:edge') \g (format=unaligned tuples_only=on)
-\echo
-SELECT topo.dot('intermediary:edge') \g (format=unaligned tuples_only=on) :dot
+\echo '-- The map as a Mermaid flowchart: SELECT topo.mermaid(''checkout'')'
+SELECT topo.mermaid('checkout') \g (format=unaligned tuples_only=on)
+SELECT topo.dot('checkout') \g (format=unaligned tuples_only=on) :dot

@@ -32,6 +32,7 @@ REDIS=redis-server
 installed=no
 replay=no
 record=
+facts=() # what the programs counted themselves
 
 progress() { printf 'demo: %s\n' "$*"; }
 
@@ -118,16 +119,19 @@ source_runs()
 	[[ $(sql -At -v name="$SOURCE" <<<"SELECT state FROM topo.source_status WHERE source = :'name'") == running ]]
 }
 
-start_capture()
+# Load the capture; fails where the kernel does not take it.
+pin_capture()
 {
-	local dir=/sys/fs/bpf/topology-demo-$$
-
+	PINS=/sys/fs/bpf/topology-demo-$$
 	progress "pinning the capture in the kernel"
 	# shellcheck disable=SC2016 # expanded by that shell
-	fleet_undo sh -c 'if [ -d "$1" ]; then "$0" unpin --dir "$1"; fi >/dev/null' "$AGENT" "$dir"
-	"$AGENT" pin --dir "$dir" --group "$(id -gn "$FLEET_POSTGRES_USER")" >"$FLEET_DIR/log/pin" 2>&1 ||
-		{ cat "$FLEET_DIR/log/pin" >&2; return 1; }
-	sql -o /dev/null -v name="$SOURCE" -v dir="$dir" <<-'SQL'
+	fleet_undo sh -c 'if [ -d "$1" ]; then "$0" unpin --dir "$1"; fi >/dev/null' "$AGENT" "$PINS"
+	"$AGENT" pin --dir "$PINS" --group "$(id -gn "$FLEET_POSTGRES_USER")" >"$FLEET_DIR/log/pin" 2>&1
+}
+
+start_source()
+{
+	sql -o /dev/null -v name="$SOURCE" -v dir="$PINS" <<-'SQL'
 		SELECT topo.add_source(:'name', 'ebpf', 'flow', jsonb_build_object('pin_dir', :'dir'));
 	SQL
 	fleet_wait "$FLEET_DEADLINE" "the source runs" source_runs ||
@@ -139,16 +143,13 @@ tell_traffic()
 	progress "traffic: $1 of $TRAFFIC_SECONDS s, $(demo_orders) orders"
 }
 
-# The hosts' names have a prefix only when another demo has taken them.
-fleet_prefix() { if [[ -e /run/netns/shop-edge ]]; then echo "shop$$-"; else echo shop-; fi; }
-
 capture_fleet()
 {
-	start_capture
+	start_source
 	progress "bringing up the fleet: $(wc -w <<<"$(awk '{print $1}' <<<"$DEMO_HOSTS")") hosts, a NAT gateway, and a partner behind it"
 	demo_fleet_up "$BINDIR"
 	demo_traffic "$TRAFFIC_SECONDS" tell_traffic
-	progress "the programs' own counts: $(demo_facts "$BINDIR" | paste -sd, | sed 's/,/, /g; s/_/ /g')"
+	mapfile -t facts < <(demo_facts "$BINDIR")
 	sql -o /dev/null -c 'SELECT topo.flush()'
 	if [[ -n $record ]]; then
 		sql -At -f "$HERE/record.sql" >"$record"
@@ -165,8 +166,14 @@ replay_fleet()
 
 answer()
 {
-	mkdir -p "$OUT"
+	if ! { mkdir -p "$OUT" && [[ -w $OUT ]]; } 2>/dev/null; then
+		OUT=$(mktemp -d "${TMPDIR:-/tmp}/topology-map.XXXXXX")
+	fi
 	sql -v redis="$REDIS" -v dot="$OUT/map.dot" -f "$HERE/questions.sql"
+}
+
+draw()
+{
 	if ! command -v dot >/dev/null; then
 		progress "the picture of the map is $OUT/map.dot; graphviz, which would draw it, is missing"
 		return
@@ -175,16 +182,30 @@ answer()
 	progress "the picture of the map is $OUT/map.svg"
 }
 
+compare()
+{
+	local fact
+	local -a variables=()
+
+	for fact in "${facts[@]}"; do
+		variables+=(-v "${fact/ /=}")
+	done
+	sql "${variables[@]}" -f "$HERE/compare.sql"
+}
+
 main()
 {
 	local reason
 
 	read_options "$@"
 	reason=$(why_not_capture)
-	[[ -z $reason || -z $record ]] || fleet_die "cannot record: $reason"
-	fleet_init topology-demo
-	FLEET_PREFIX=$(fleet_prefix)
+	fleet_init topology-demo shop-
 	start_server
+	[[ -n $reason ]] || fleet_alone demo
+	if [[ -z $reason ]] && ! pin_capture; then
+		reason=$(tail -n 1 "$FLEET_DIR/log/pin")
+	fi
+	[[ -z $reason || -z $record ]] || fleet_die "cannot record: $reason"
 	if [[ -n $reason ]]; then
 		progress "no capture: $reason"
 		replay_fleet
@@ -192,6 +213,10 @@ main()
 		capture_fleet
 	fi
 	answer
+	if ((${#facts[@]})); then
+		compare
+	fi
+	draw
 }
 
 main "$@"

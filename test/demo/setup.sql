@@ -2,6 +2,7 @@
 CREATE EXTENSION topology;
 SELECT topo.create_service_map();
 SELECT topo.set_intermediary('edge', 'load_balancer', '10.77.1.10', backends => '{checkout}');
+SELECT topo.set_intermediary('edge', 'load_balancer', 'fd77:1::10');
 SELECT topo.set_intermediary('gw', 'nat', '10.77.1.254');
 
 -- A table that a company has anyway.

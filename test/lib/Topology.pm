@@ -13,7 +13,7 @@ use Topology::Program;
 
 our @EXPORT = (
 	@Topology::Kernel::EXPORT,
-	qw(new_server create_map add_ebpf_source start_program run_program serve call hold
+	qw(new_server create_map add_ebpf_source start_program run_program app serve call hold
 	  state_query state_of worker_of await within hop_totals edge_totals totals));
 
 # Longer than anything here may take.
@@ -65,6 +65,10 @@ sub start_program { return Topology::Program->new(@_) }
 # Run a program to its end; returns its totals.
 sub run_program { return Topology::Program->new(@_)->finish }
 
+# An app's name in the map: this test's own, since a capture sees all that the
+# machine does, another run of the same test included.
+sub app { return "$_[0]-t$$" }
+
 # A server program on a host, ready.
 sub serve
 {
@@ -72,7 +76,7 @@ sub serve
 
 	return start_program(
 		in => $host,
-		env => { OTEL_SERVICE_NAME => $app },
+		env => { OTEL_SERVICE_NAME => app($app) },
 		args => [ 'serve', '--name', $app, @arguments ])->expect('ready');
 }
 
@@ -83,7 +87,7 @@ sub call
 
 	return run_program(
 		in => $host,
-		env => { OTEL_SERVICE_NAME => $app },
+		env => { OTEL_SERVICE_NAME => app($app) },
 		args => [ 'call', '--name', $app, @arguments ]);
 }
 
@@ -94,7 +98,7 @@ sub hold
 
 	return start_program(
 		in => $host,
-		env => { OTEL_SERVICE_NAME => $app },
+		env => { OTEL_SERVICE_NAME => app($app) },
 		args => [ 'call', '--hold', '--name', $app, @arguments ])->expect('open');
 }
 
@@ -165,10 +169,10 @@ WHERE source = '$source' AND target = '$target' AND target_port = $port AND repo
 EOT
 }
 
-# The same from one node to another, in the map.
+# The same from one app of this test to another, or to type:name, in the map.
 sub edge_totals
 {
-	my ($source, $target) = @_;
+	my ($source, $target) = map { /:/ ? $_ : app($_) } @_;
 
 	return <<"EOT";
 SELECT connections, topo.failed(traffic), bytes_sent, bytes_received

@@ -3,8 +3,9 @@
 # deps.sh GROUP...: install what is missing of Debian's packages.
 #
 # Groups: build (to make the extension and the agent), test (to run every
-# test), demo (the programs of the demo's fleet).  What is there already is not
-# touched, and with nothing missing neither root nor network is needed.
+# test), demo (the programs of the demo's fleet), kafka (a Kafka broker for tests,
+# with its jars from Maven Central).  What is there already is not touched, and
+# with nothing missing neither root nor network is needed.
 #
 # No service is started, none that comes with these packages is enabled at
 # boot, and no PostgreSQL cluster is made: the tests and the demo bring up
@@ -13,12 +14,14 @@
 set -euo pipefail
 
 declare -rA GROUPS_OF=(
-	[build]="gcc make clang-14 llvm-14 bpftool libbpf-dev libelf-dev zlib1g-dev pkg-config
+	[build]="gcc make clang-14 llvm-14 bpftool libbpf-dev libelf-dev librdkafka-dev zlib1g-dev
+	         pkg-config
 	         postgresql-15 postgresql-server-dev-15"
 	[test]="libipc-run-perl libcmocka-dev libclang-rt-14-dev clang-format-14 iproute2 nftables
 	        socat python3 procps util-linux"
 	[demo]="iproute2 nftables util-linux procps hostname socat haproxy redis-server dnsmasq-base
 	        wrk python3 python3-psycopg2 graphviz"
+	[kafka]="openjdk-17-jre-headless maven librdkafka-dev openssl iproute2 procps"
 )
 
 readonly POLICY=/usr/sbin/policy-rc.d
@@ -118,6 +121,56 @@ disable_services()
 	done
 }
 
+# The jars of Apache Kafka, where kafka.sh looks for them: for every user when this
+# is root, else for this one.
+fetch_kafka()
+{
+	local cache dir
+
+	# shellcheck source=test/lib/kafka.sh
+	source "${BASH_SOURCE[0]%/*}/kafka.sh"
+	kafka_home >/dev/null 2>&1 && return 0
+	cache=/var/cache/topology
+	((EUID == 0)) || cache=${XDG_CACHE_HOME:-$HOME/.cache}/topology
+	mkdir -p "$cache"
+	dir=$(mktemp -d "$cache/kafka.XXXXXX")
+	chmod 755 "$dir"
+	say "fetching Apache Kafka $KAFKA_VERSION from Maven Central"
+	kafka_pom >"$dir/pom.xml"
+	mvn -q -B -Dstyle.color=never -f "$dir/pom.xml" dependency:copy-dependencies -DoutputDirectory="$dir" >&2
+	touch "$dir/complete"
+	rm -rf "$cache/kafka-$KAFKA_VERSION"
+	mv -T "$dir" "$cache/kafka-$KAFKA_VERSION"
+}
+
+kafka_pom()
+{
+	cat <<-POM
+		<project xmlns="http://maven.apache.org/POM/4.0.0">
+		  <modelVersion>4.0.0</modelVersion>
+		  <groupId>topology</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
+		  <dependencies>
+		    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
+		      <version>$KAFKA_VERSION</version></dependency>
+		    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId>
+		      <version>1.7.36</version></dependency>
+		  </dependencies>
+		</project>
+	POM
+}
+
+# What a group needs besides packages.
+finish()
+{
+	local group
+
+	for group in "$@"; do
+		if [[ $group == kafka ]]; then
+			fetch_kafka
+		fi
+	done
+}
+
 main()
 {
 	local group missing
@@ -137,7 +190,10 @@ main()
 		exit 77
 	fi
 	mapfile -t missing < <(missing_of "$@")
-	((${#missing[@]})) || exit 0
+	if ((${#missing[@]} == 0)); then
+		finish "$@"
+		exit 0
+	fi
 	if ((EUID != 0)); then
 		say "not root, and these packages are missing: ${missing[*]}"
 		say "as root: apt-get install --no-install-recommends ${missing[*]}"
@@ -147,6 +203,7 @@ main()
 	prepare
 	install_packages "${missing[@]}"
 	disable_services "${missing[@]}"
+	finish "$@"
 }
 
 main "$@"

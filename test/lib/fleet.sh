@@ -23,6 +23,7 @@ FLEET_LIB=$(realpath "${BASH_SOURCE[0]}")
 FLEET_POLL=${FLEET_POLL:-0.1}       # seconds between two looks at a condition
 FLEET_POSTGRES_USER=postgres        # who runs PostgreSQL when this is root
 FLEET_DEADLINE=30                   # seconds in which a program must be ready
+FLEET_ALONE_SECONDS=600             # and in which another fleet must end
 
 fleet_say() { printf '%s\n' "$*" >&2; }
 
@@ -97,6 +98,7 @@ _fleet_teardown()
 			eval "$command" </dev/null {lock}>&- || fleet_say "fleet: could not undo: $command"
 		done < <(tac "$state/undo")
 		rm -rf "$state"
+		((EUID == 0)) || rmdir "${state%/*}" 2>/dev/null
 	fi
 	exec {lock}>&-
 }
@@ -164,6 +166,19 @@ fleet_down()
 	kill -KILL -- "-$FLEET_GUARD" 2>/dev/null
 	FLEET_STATE=
 	trap - EXIT INT TERM HUP PIPE
+}
+
+# fleet_alone WHAT: at most one fleet of this user is WHAT at a time; others wait
+# for the end of it and of its programs, who inherit the lock.
+fleet_alone()
+{
+	local lock
+	exec {lock}>"${FLEET_STATE%/*}/$1.lock"
+	flock -n "$lock" && return 0
+	fleet_say "fleet: waiting for the end of another $1"
+	# in the background, for a trap to be run meanwhile
+	flock -w "$FLEET_ALONE_SECONDS" "$lock" &
+	wait "$!" || fleet_die "there is another $1 still"
 }
 
 #

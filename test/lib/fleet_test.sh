@@ -8,23 +8,8 @@ set -euo pipefail
 TESTS=$(dirname "$(dirname "$(realpath "$0")")")
 # shellcheck source=test/lib/fleet.sh
 . "$TESTS/lib/fleet.sh"
-
-number=0
-failed=0
-
-ok()
-{
-	local name=$1
-	shift
-
-	number=$((number + 1))
-	if "$@"; then
-		echo "ok $number - $name"
-	else
-		echo "not ok $number - $name"
-		failed=$((failed + 1))
-	fi
-}
+# shellcheck source=test/lib/fleet_tap.sh
+. "$TESTS/lib/fleet_tap.sh"
 
 # The child: brings up a fleet, says what it is, and waits for its end.
 child()
@@ -32,6 +17,7 @@ child()
 	# shellcheck source=test/demo/fleet.sh
 	. "$TESTS/demo/fleet.sh"
 	fleet_init fleet-test "t$$-"
+	fleet_alone demo
 	demo_fleet_up "$BINDIR"
 	demo_traffic 2
 	{
@@ -58,7 +44,7 @@ agree()
 		$(fact edge_5xx) == 0 ]]
 }
 
-both_backends() { [[ $(fact checkout-1_requests) -gt 10 && $(fact checkout-2_requests) -gt 10 ]]; }
+both_backends() { [[ $(fact checkout_1_requests) -gt 10 && $(fact checkout_2_requests) -gt 10 ]]; }
 
 at_least() { [[ $(fact "$1") -ge $2 ]]; }
 
@@ -76,7 +62,7 @@ nothing_left()
 # end_by SIGNAL...: a fleet that is up ends by these; "guard" ends its guard too.
 end_by()
 {
-	facts=$work/$number
+	facts=$work/$TAP_NUMBER
 	# without job control, background jobs ignore SIGINT
 	set -m
 	bash "$0" child "$facts" stay &
@@ -113,7 +99,7 @@ ok "each order is one answer of the load balancer and one row in PostgreSQL" agr
 ok "both backends of checkout serve" both_backends
 ok "the partner comes through the NAT gateway" at_least translated 2
 ok "the mailer is refused by a closed port" at_least refused 1
-ok "the apps' connections to Redis stay open" at_least redis_connections 3
+ok "the apps' connections to Redis stay open" at_least redis_clients 3
 ok "nothing is left of a fleet that ran to its end" nothing_left
 
 for signal in TERM INT HUP; do
@@ -127,5 +113,4 @@ ok "with its guard killed as well, the fleet is there still" test -e "/run/netns
 bash -c '. "$1"; fleet_init fleet-test' sweep "$TESTS/lib/fleet.sh"
 ok "and the next fleet sweeps it away" nothing_left
 
-echo "1..$number"
-exit $((failed > 0))
+finish

@@ -235,6 +235,8 @@ sub call
 	return;
 }
 
+# a test that was killed leaves nothing behind for long
+alarm 120;
 GetOptions(\%option, 'address=s', 'port=i', 'count=i', 'up=i', 'down=i', 'udp', 'hold', 'on', 'refused',
 	'pause=f', 'name=s')
   or die 'wrong usage';

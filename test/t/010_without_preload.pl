@@ -12,9 +12,10 @@ $node->init;
 $node->start;
 create_map($node, 'postgres');
 
-is( $node->safe_psql('postgres', <<'EOT'),
+my $checkout = app('checkout');
+is( $node->safe_psql('postgres', <<"EOT"),
 SELECT topo.ingest('flow', convert_to(format(
-	'{"start":%1$s,"end":%1$s,"proto":"tcp","role":"client","local":{"ip":"10.0.0.7","port":43210,"app":"checkout"},'
+	'{"start":%1\$s,"end":%1\$s,"proto":"tcp","role":"client","local":{"ip":"10.0.0.7","port":43210,"app":"$checkout"},'
 	'"peer":{"ip":"10.0.1.9","port":6379},"tx_bytes":1200,"rx_bytes":5400,"connections":3}',
 	(extract(epoch FROM now()) * 1000000)::bigint * 1000), 'UTF8'))
 EOT

@@ -63,37 +63,19 @@ as_root('chgrp', 'postgres', $foreign);
 within(5, $node, 'postgres', state_query('foreign'), 'running', 'permission given, it runs');
 
 # pins of another version, and pins that were not finished
-SKIP:
-{
-	my $bpftool = (grep { -x } qw(/usr/sbin/bpftool /usr/local/sbin/bpftool))[0];
-
-	skip 'no bpftool', 4 unless $bpftool;
-	$node->safe_psql('postgres', "SELECT topo.pause_source('foreign')");
-	await($node, 'postgres', state_query('foreign'), 'paused', 'paused');
-	set_about($bpftool, $foreign, 0xff, 1);
-	$node->safe_psql('postgres', "SELECT topo.resume_source('foreign')");
-	await($node, 'postgres', state_query('foreign'), 'backoff', 'pins of another version are refused');
-	like(last_error('foreign'), qr/version/, 'and the error says so');
-	set_about($bpftool, $foreign, 1, 0);
-	await($node, 'postgres', "SELECT last_error ~ 'incomplete' FROM topo.source_status WHERE source = 'foreign'",
-		't', 'pins that were not finished are refused, and the error says so');
-}
+my ($version, $size, $udp) = about($foreign);
+$node->safe_psql('postgres', "SELECT topo.pause_source('foreign')");
+await($node, 'postgres', state_query('foreign'), 'paused', 'paused');
+set_about($foreign, $version + 1, $size, $udp, 1);
+$node->safe_psql('postgres', "SELECT topo.resume_source('foreign')");
+await($node, 'postgres', state_query('foreign'), 'backoff', 'pins of another version are refused');
+like(last_error('foreign'), qr/version @{[$version + 1]}\b.*\b$version\b/, 'and the error names both');
+set_about($foreign, $version, $size, $udp, 0);
+await($node, 'postgres', "SELECT last_error ~ 'incomplete' FROM topo.source_status WHERE source = 'foreign'",
+	't', 'pins that were not finished are refused, and the error says so');
+set_about($foreign, $version, $size, $udp, 1);
+within(5, $node, 'postgres', state_query('foreign'), 'running', 'put right, they are read');
 
 is($node->safe_psql('postgres', "SELECT count(*) FROM topo.dead_letter"), 0, 'none of it made a dead letter');
 $node->stop('fast');
 done_testing();
-
-# Change what the pins say of themselves: version and whether they are complete.
-sub set_about
-{
-	my ($bpftool, $pins, $version, $complete) = @_;
-	my $path = "$pins/about";
-	my $old = as_root($bpftool, '-j', 'map', 'lookup', 'pinned', $path, 'key', 0, 0, 0, 0);
-	my ($bytes) = $old =~ /"value":\s*\[([^\]]*)\]/ or die "unknown output of bpftool: $old";
-	my @value = map { hex } $bytes =~ /0x([0-9a-f]+)/g;
-
-	$value[0] = $version;
-	$value[12] = $complete;
-	as_root($bpftool, 'map', 'update', 'pinned', $path, 'key', 0, 0, 0, 0, 'value', @value);
-	return;
-}

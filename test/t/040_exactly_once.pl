@@ -56,21 +56,21 @@ sub survives
 	my $program = serve($server, "server-$port", @to);
 	my $held = hold($client, "holder-$port", @to, '--count', 5);
 	my $caller = start_program(
-		in => $client, env => { OTEL_SERVICE_NAME => "caller-$port" },
+		in => $client, env => { OTEL_SERVICE_NAME => app("caller-$port") },
 		args => [ 'call', '--name', 'caller', @to, '--on', '--pause', 0.001 ]);
 	my $seen = 0;
 
 	foreach my $round (1 .. $rounds)
 	{
 		$held->tell('step')->expect('stepped');
-		$node->poll_query_until('postgres', "SELECT sum(connections) > $seen FROM topo.hops() WHERE target_port = $port")
+		$node->poll_query_until('postgres', "SELECT sum(connections) > $seen FROM topo.hops() WHERE target = '$server->{ip4}' AND target_port = $port")
 		  or die 'no traffic comes in';
 		# at another point of the worker's turn each time
 		sleep 0.03 * $round;
 		ok($caller->is_running, "$name, round $round: traffic flows");
 		$disturb->();
 		$node->poll_query_until('postgres', $runs, 'running') or die 'the worker does not come back';
-		$seen = $node->safe_psql('postgres', "SELECT coalesce(sum(connections), 0) FROM topo.hops() WHERE target_port = $port");
+		$seen = $node->safe_psql('postgres', "SELECT coalesce(sum(connections), 0) FROM topo.hops() WHERE target = '$server->{ip4}' AND target_port = $port");
 	}
 	my $called = $caller->finish;
 	my $held_done = $held->finish;

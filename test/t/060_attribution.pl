@@ -12,6 +12,7 @@ my $hosts = network('client', 'server');
 my ($client, $server) = @{$hosts}{qw(client server)};
 my $node = new_server('names');
 my $port = 4000;
+my @to;
 
 add_ebpf_source($node, pin('names'));
 
@@ -26,9 +27,9 @@ sub named
 		in => $server, %option, args => [ 'serve', '--name', $option{process} // 'program', @to ])->expect('ready');
 
 	call($client, 'caller', @to);
-	await($node, 'postgres', "SELECT target FROM topo.edges(level => '$level') WHERE source ~ 'caller' AND target = '$literal'",
+	await($node, 'postgres', "SELECT target FROM topo.edges(level => '$level') WHERE source = '@{[app('caller')]}' AND target = '$literal'",
 		$expected, $name);
-	is( $node->safe_psql('postgres', "SELECT target_node FROM topo.hops() WHERE target_port = $port AND reported_by = 'server'"),
+	is( $node->safe_psql('postgres', "SELECT target_node FROM topo.hops() WHERE target = '$server->{ip4}' AND target_port = $port AND reported_by = 'server'"),
 		$option{cluster} // $expected, "$name: and so is the hop");
 	$program->finish;
 	return;
@@ -72,6 +73,16 @@ named('a rule of the user', 'old-billing', 'app', process => 'legacy-billing', e
 named('a rule of the user for clusters', 'cluster:shop-in-eu', 'cluster',
 	env => { OTEL_SERVICE_NAME => 'shop', OTEL_RESOURCE_ATTRIBUTES => 'region=eu' });
 named('what no rule of the user names, the built-in ones do', 'checkout', 'app', env => { OTEL_SERVICE_NAME => 'checkout' });
+
+# a process may call itself anything: bytes that are no text must not stop the worker
+@to = ('--address', $server->{ip4}, '--port', 4800);
+my $odd = start_program(in => $server, args => [ 'serve', '--name', "odd\xff\x01\x7f\ttext", @to ])->expect('ready');
+my $done = call($client, 'odd-caller', @to, '--count', 7);
+await($node, 'postgres', hop_totals($client->{ip4}, $server->{ip4}, 4800, 'server'), totals($done), 'a process whose name is no text is counted');
+my $last = call($client, "\xc3\x28", @to, '--count', 2);
+await($node, 'postgres', hop_totals($client->{ip4}, $server->{ip4}, 4800, 'client'), totals($done, $last), 'so is OTEL_SERVICE_NAME that is no UTF-8');
+is(state_of($node, 'postgres', 'host'), 'running', 'and the worker runs');
+$odd->finish;
 
 # the inventory outweighs what was learned
 $node->safe_psql('postgres', "SELECT topo.set_node('app', 'mainframe')");

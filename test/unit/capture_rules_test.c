@@ -243,6 +243,20 @@ a_name_longer_than_its_room_is_cut_off(void **state)
 }
 
 static void
+a_name_is_valid_whatever_a_process_calls_itself(void **state)
+{
+	const char *attributes[] = {"process", "a\x01\xff\xc3\xa9", "host", "h\n", NULL};
+
+	(void) state;
+	assert_names("app process ^(.+)$ \\1\ncluster process .* {app}-{host}\n", attributes,
+				 "a??\xc3\xa9", "a??\xc3\xa9-h?");
+	/* cut within a character */
+	attributes[1] = "0123456789012345678901234567890123456789012345678901234567890\xe2\x82\xac";
+	assert_names("app process ^(.+)$ \\1\n", attributes,
+				 "0123456789012345678901234567890123456789012345678901234567890??", "");
+}
+
+static void
 wrong_rules_are_refused_with_their_line(void **state)
 {
 	(void) state;
@@ -272,6 +286,7 @@ main(void)
 		cmocka_unit_test(a_cluster_without_an_app_is_none),
 		cmocka_unit_test(comments_blank_lines_and_spaces_are_skipped),
 		cmocka_unit_test(a_name_longer_than_its_room_is_cut_off),
+		cmocka_unit_test(a_name_is_valid_whatever_a_process_calls_itself),
 		cmocka_unit_test(wrong_rules_are_refused_with_their_line),
 	};
 

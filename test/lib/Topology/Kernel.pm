@@ -12,11 +12,15 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Topology::Program;
 
-our @EXPORT = qw(need_kernel as_root pin unpin pin_dir_of network agent capture_dump cgroup);
+our @EXPORT = qw(need_kernel as_root pin unpin pin_dir_of network agent capture_dump cgroup
+  about set_about ring_writer write_ring);
+
+# where Debian has bpftool and ip
+$ENV{PATH} .= ':/usr/local/sbin:/usr/sbin:/sbin';
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 my $bpffs = '/sys/fs/bpf';
-my (@pinned, @namespaces, @cgroups);
+my (@pinned, @namespaces, @cgroups, @programs);
 
 # CAP_KILL, CAP_SETGID, CAP_SETUID: to become root for a command;
 # CAP_SYS_ADMIN: to enter a namespace
@@ -34,6 +38,7 @@ sub why_no_kernel
 	  if grep { !(hex($effective) & (1 << $_)) } @capabilities;
 	return 'the kernel has no BTF' unless -r '/sys/kernel/btf/vmlinux';
 	return agent() . ' is not built' unless -x agent();
+	return 'bpftool is not installed' unless grep { -x "$_/bpftool" } split /:/, $ENV{PATH};
 	return;
 }
 
@@ -87,6 +92,55 @@ sub unpin
 	my ($dir) = @_;
 
 	as_root(agent(), 'unpin', '--dir', $dir);
+	return;
+}
+
+sub bpftool { return as_root('bpftool', @_) }
+
+# What pins say of themselves: version, size of an event, UDP, complete.
+sub about
+{
+	my ($dir) = @_;
+	my $entry = bpftool('-j', 'map', 'lookup', 'pinned', "$dir/about", 'key', 0, 0, 0, 0);
+	my ($bytes) = $entry =~ /"value":\s*\[([^\]]*)\]/ or die "unknown output of bpftool: $entry";
+
+	return unpack 'L4', pack 'C*', map { hex } $bytes =~ /0x([0-9a-f]+)/g;
+}
+
+sub set_about
+{
+	my ($dir, @about) = @_;
+
+	bpftool('map', 'update', 'pinned', "$dir/about", 'key', 0, 0, 0, 0, 'value', unpack 'C*', pack 'L4', @about);
+	return;
+}
+
+# A program that writes any bytes into the ring of these pins; returns its pin.
+sub ring_writer
+{
+	my ($dir) = @_;
+	my ($clang) = grep { -x } map { ("$_/clang-14", "$_/clang") } split /:/, $ENV{PATH};
+	my ($multiarch) = run_command([ 'gcc', '-print-multiarch' ]);
+	my $object = "$PostgreSQL::Test::Utils::tmp_check/ring_writer.o";
+	my $program = "$dir-writer";
+
+	system_or_bail($clang, '-O2', '-g', '-target', 'bpf', "-I/usr/include/$multiarch", '-c',
+		abs_path(dirname(__FILE__) . '/../ring_writer.bpf.c'), '-o', $object);
+	push @programs, $program;
+	bpftool('prog', 'load', $object, $program, 'map', 'name', 'events', 'pinned', "$dir/events");
+	return $program;
+}
+
+sub write_ring
+{
+	my ($program, $bytes) = @_;
+	my $file = "$PostgreSQL::Test::Utils::tmp_check/ring_bytes";
+
+	open my $handle, '>:raw', $file or die "cannot write $file: $!";
+	print $handle $bytes;
+	close $handle;
+	bpftool('prog', 'run', 'pinned', $program, 'data_in', $file, 'repeat', 1) =~ /^Return value: 0,/m
+	  or die 'the ring took no bytes';
 	return;
 }
 
@@ -162,8 +216,8 @@ sub remove_leftovers
 	}
 	foreach my $dir (split /\n/, (run_command([ root_command('ls', $bpffs) ]))[0])
 	{
-		run_command([ root_command(agent(), 'unpin', '--dir', "$bpffs/$dir") ])
-		  if $dir =~ /^topology-test-(\d+)-/ && !process_lives($1);
+		next unless $dir =~ /^topology-test-(\d+)-/ && !process_lives($1);
+		run_command([ root_command($dir =~ /-writer$/ ? ('rm', '-f') : (agent(), 'unpin', '--dir'), "$bpffs/$dir") ]);
 	}
 	return;
 }
@@ -177,6 +231,7 @@ END
 	my $status = $?;
 
 	Topology::Program::end_all();
+	run_command([ root_command('rm', '-f', @programs) ]) if @programs;
 	run_command([ root_command(agent(), 'unpin', '--dir', $_) ]) foreach @pinned;
 	run_command([ root_command('ip', 'netns', 'delete', $_) ]) foreach @namespaces;
 	run_command([ root_command('rmdir', $_) ]) foreach @cgroups;

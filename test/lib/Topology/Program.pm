@@ -15,7 +15,6 @@ use File::Basename qw(dirname);
 use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
-use Scalar::Util qw(weaken);
 
 my $workload = abs_path(dirname(__FILE__) . '/../workload.pl');
 my @running;
@@ -36,7 +35,6 @@ sub new
 		\@command, '<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err},
 		$self->{timeout} = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	push @running, $self;
-	weaken($running[-1]);
 	return $self;
 }
 
@@ -82,9 +80,9 @@ sub finish
 	my ($self) = @_;
 
 	$self->{in} .= "close\n";
-	my $harness = delete $self->{harness};
-
-	$harness->finish or die "$self->{command} failed: $self->{err}";
+	my $ended = $self->{harness}->finish;
+	delete $self->{harness};
+	die "$self->{command} failed: $self->{err}" unless $ended;
 	return decode_json((split /\n/, $self->{out})[-1]);
 }
 
@@ -98,7 +96,7 @@ sub is_running
 
 sub end_all
 {
-	foreach my $program (grep { defined && $_->{harness} } @running)
+	foreach my $program (grep { $_->{harness} } @running)
 	{
 		my $harness = delete $program->{harness};
 		$harness->kill_kill;

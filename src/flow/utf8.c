@@ -2,12 +2,14 @@
  * utf8.c
  *		UTF-8 as Unicode defines it.
  *
- * Decoders of formats that are not JSON check texts themselves; PostgreSQL's
- * verifier is for those that include its headers.  Owns no memory.
+ * For texts that come from the kernel or from payloads: a process may call
+ * itself anything.  PostgreSQL's verifier is for those that include its
+ * headers.  Owns no memory.
  */
-#include "decode/utf8.h"
+#include "flow/utf8.h"
 
 #include <stdint.h>
+#include <string.h>
 
 /* What lead bytes allow as second byte, after table 3-7 of the Unicode standard. */
 typedef struct utf8_lead
@@ -47,6 +49,30 @@ utf8_character_length(const char *text, size_t length)
 		if (bytes[0] >= utf8_leads[i].first && bytes[0] <= utf8_leads[i].last)
 			return follow(&utf8_leads[i], bytes, length);
 	return 0;
+}
+
+static bool
+is_control(const uint8_t *bytes, size_t length)
+{
+	if (length == 1)
+		return bytes[0] < 0x20 || bytes[0] == 0x7f;
+	return length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0;
+}
+
+void
+utf8_make_printable(char *text)
+{
+	const char *end = text + strlen(text);
+
+	while (text < end)
+	{
+		size_t length = utf8_character_length(text, (size_t) (end - text));
+
+		if (length == 0 || is_control((const uint8_t *) text, length))
+			*text++ = '?';
+		else
+			text += length;
+	}
 }
 
 size_t

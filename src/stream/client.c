@@ -1,0 +1,177 @@
+/*
+ * client.c
+ *		The handle of librdkafka, what its threads report, and its log.
+ *
+ * The handle's main queue carries errors and log lines, and is served apart
+ * from the messages: so an error is seen at once, also behind a backlog.
+ */
+#include "stream/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Of the levels of syslog: warnings, and what is graver. */
+#define LOG_LEVEL "4"
+
+static void
+keep_error(stream_client *client, rd_kafka_resp_err_t code, const char *message)
+{
+	stream_error error;
+
+	stream_client_describe(client, code, -1, message, &error);
+	client->pending[error.kind] = error;
+}
+
+static void
+on_error(rd_kafka_t *handle, int code, const char *reason, void *opaque)
+{
+	char text[512];
+
+	if (code != RD_KAFKA_RESP_ERR__FATAL)
+	{
+		keep_error(opaque, (rd_kafka_resp_err_t) code, reason);
+		return;
+	}
+	rd_kafka_fatal_error(handle, text, sizeof(text));
+	keep_error(opaque, RD_KAFKA_RESP_ERR__FATAL, text);
+}
+
+static void
+keep_line(stream_client *client, const char *facility, const char *text)
+{
+	stream_log *log = &client->log;
+	char *line = log->lines[(log->first + log->count) % STREAM_LOG_LINES];
+
+	snprintf(line, STREAM_LOG_LINE_SIZE, "%s: %s", facility, text);
+	stream_secrets_redact(&client->secrets, line, STREAM_LOG_LINE_SIZE);
+	if (log->count < STREAM_LOG_LINES)
+		log->count++;
+	else
+		log->first = (log->first + 1) % STREAM_LOG_LINES;
+}
+
+/* Called by whoever serves the main queue, as log.queue is set. */
+static void
+on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+{
+	stream_client *client = rd_kafka_opaque(handle);
+
+	(void) level;
+	keep_line(client, facility, text);
+	/* librdkafka reports this nowhere else */
+	if (strcmp(facility, "CLUSTERID") == 0)
+	{
+		stream_error *error = &client->pending[STREAM_TOPIC_RECREATED];
+
+		stream_fail(error, STREAM_TOPIC_RECREATED, 0, "", "%s", text);
+		stream_secrets_redact(&client->secrets, error->message, sizeof(error->message));
+	}
+}
+
+static bool
+set_callbacks(stream_client *client, rd_kafka_conf_t *conf, stream_error *error)
+{
+	rd_kafka_conf_set_opaque(conf, client);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	return stream_conf_set(conf, "log.queue", "true", error) &&
+		   stream_conf_set(conf, "log_level", LOG_LEVEL, error);
+}
+
+bool
+stream_client_open(stream_client *client, rd_kafka_type_t type, rd_kafka_conf_t *conf,
+				   stream_error *error)
+{
+	char reason[512];
+
+	client->handle = NULL;
+	if (!set_callbacks(client, conf, error))
+	{
+		rd_kafka_conf_destroy(conf);
+		return false;
+	}
+	client->handle = rd_kafka_new(type, conf, reason, sizeof(reason));
+	if (client->handle == NULL)
+	{
+		rd_kafka_conf_destroy(conf);
+		stream_secrets_redact(&client->secrets, reason, sizeof(reason));
+		return stream_fail(error, STREAM_BAD_SETTING, rd_kafka_last_error(), "",
+						   "the settings were refused: %s", reason);
+	}
+	rd_kafka_set_log_queue(client->handle, NULL);
+	return true;
+}
+
+void
+stream_client_close(stream_client *client)
+{
+	if (client->handle != NULL)
+		rd_kafka_destroy_flags(client->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	client->handle = NULL;
+	stream_secrets_free(&client->secrets);
+}
+
+void
+stream_client_serve(stream_client *client, int timeout_ms)
+{
+	rd_kafka_poll(client->handle, timeout_ms);
+}
+
+bool
+stream_client_take_error(stream_client *client, stream_error *error)
+{
+	for (int kind = STREAM_FATAL; kind > STREAM_NO_ERROR; kind--)
+	{
+		if (client->pending[kind].kind == STREAM_NO_ERROR)
+			continue;
+		*error = client->pending[kind];
+		client->pending[kind].kind = STREAM_NO_ERROR;
+		return true;
+	}
+	return false;
+}
+
+bool
+stream_client_take_log(stream_client *client, char *line, size_t size)
+{
+	stream_log *log = &client->log;
+
+	if (log->count == 0)
+		return false;
+	snprintf(line, size, "%s", log->lines[log->first]);
+	log->first = (log->first + 1) % STREAM_LOG_LINES;
+	log->count--;
+	return true;
+}
+
+void
+stream_client_describe(const stream_client *client, rd_kafka_resp_err_t code, int32_t partition,
+					   const char *message, stream_error *error)
+{
+	char text[512];
+
+	/* redacted before it is cut, or a part of a secret could stay */
+	snprintf(text, sizeof(text), "%s", message);
+	stream_secrets_redact(&client->secrets, text, sizeof(text));
+	stream_fail(error, stream_error_kind_of(code), code, "", "%.*s",
+				(int) sizeof(error->message) - 1, text);
+	error->partition = partition;
+}
+
+bool
+stream_client_fail(stream_client *client, rd_kafka_resp_err_t code, const char *doing,
+				   stream_error *error)
+{
+	stream_error cause;
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s: %s", doing, rd_kafka_err2str(code));
+	stream_client_describe(client, code, -1, text, error);
+	if (error->kind != STREAM_BROKER_AWAY)
+		return false;
+	/* why the broker did not answer is known to the thread that tried */
+	stream_client_serve(client, 0);
+	if (stream_client_take_error(client, &cause))
+		*error = cause;
+	return false;
+}
