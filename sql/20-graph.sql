@@ -328,6 +328,7 @@ CREATE TYPE topo.span_wait AS (
 	trace_id    uuid,
 	span_id     bigint,
 	parent_id   bigint,
+	caller      bigint,
 	owner       bigint,
 	app         bigint,
 	peer_type   text,
@@ -339,7 +340,7 @@ CREATE TYPE topo.span_wait AS (
 	started     timestamptz,
 	duration_ns bigint
 );
-COMMENT ON TYPE topo.span_wait IS 'a span that waits for the span at the other end of its call; see the table span_wait';
+COMMENT ON TYPE topo.span_wait IS 'a span that waits for the span at the other end of its call, or whose batch has brought it: then caller is its node';
 
 CREATE FUNCTION topo.create_graph_tables(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

@@ -2,11 +2,11 @@
 -- Pairing: from spans, of any batch and in any order, to who calls whom.
 --
 -- A span whose parent is of another service is one call.  A batch brings parts
--- (the ids of all its spans, by trace) and waits (the spans whose other side it
--- could not find in their own service).  Each batch is taken up once, in one
--- statement, with one snapshot: its waits, and those that older batches left for
--- the same traces, are matched with the parts of these traces that have been
--- taken up by then.  What stays without a match waits in span_wait.  So every
+-- (the ids of all its spans, by trace) and waits (the spans that have no parent in
+-- their own service there; where another service of the batch has it, with the
+-- caller).  Each batch is taken up once, in one statement, with one snapshot: its
+-- waits, and those that older batches left for the same traces, are matched with
+-- the parts of these traces that have been taken up by then.  What stays without a match waits in span_wait.  So every
 -- pair is found when the later of its two batches is taken up, and never twice,
 -- however the batches of several sources come; and everything is in tables, so
 -- a crash loses none of it.
@@ -22,8 +22,8 @@
 -- names, a callee one from its peer; who names none is counted, as unpaired.
 -- Parts that old are looked at no more: what was assumed is never also found.
 --
--- Cost: an index look-up for each trace of a batch, and hash joins over its
--- spans; a part is written once, and goes with its partition.  One session at a
+-- Cost: an index look-up for each trace of a batch, a row for each call, and hash
+-- joins over the spans of those traces that have come in several batches; a part is written once, and goes with its partition.  One session at a
 -- time (an advisory lock).
 --
 
@@ -74,6 +74,7 @@ SET search_path = pg_catalog, topo, pg_temp
 SET enable_nestloop = off
 SET enable_seqscan = off
 SET jit = off
+SET work_mem = '32MB'
 AS $$
 BEGIN
 	WITH news AS MATERIALIZED (
@@ -91,7 +92,10 @@ BEGIN
 		  AND (p.seen > cutoff OR n.part IS NOT NULL)
 		  AND p.part <> ALL (ARRAY(SELECT l.part FROM later l))
 	), span AS MATERIALIZED (
-		SELECT p.trace_id, unnest(p.spans) AS id, unnest(p.owners) AS owner, p.failed, p.turn FROM part p
+		-- what a batch has for itself, it knew
+		SELECT p.trace_id, unnest(p.spans) AS id, unnest(p.owners) AS owner, p.failed, p.turn
+		FROM part p JOIN (SELECT o.trace_id FROM part o GROUP BY 1 HAVING min(o.turn) < max(o.turn)) several
+			 ON several.trace_id = p.trace_id
 	), fresh AS MATERIALIZED (
 		SELECT n.part, n.seen, w.* FROM news n CROSS JOIN LATERAL unnest(n.waits) w
 	), first AS MATERIALIZED (
@@ -100,17 +104,18 @@ BEGIN
 						  WHERE s.trace_id = f.trace_id AND s.id = f.span_id AND s.owner = f.owner AND s.turn < f.part)
 	), wait AS MATERIALIZED (
 		SELECT row_number() OVER () AS number, w.*
-		FROM (SELECT f.seen, f.role, f.trace_id, f.span_id, f.parent_id, f.owner, f.app, f.peer_type, f.peer,
+		FROM (SELECT f.seen, f.role, f.trace_id, f.span_id, f.parent_id, f.caller, f.owner, f.app, f.peer_type, f.peer,
 					 f.endpoint, f.entry, f.failed, f.calls, f.started, f.duration_ns, NULL::tid AS old
 			  FROM first f
 			  UNION ALL
-			  SELECT o.*, o.ctid
+			  SELECT o.seen, o.role, o.trace_id, o.span_id, o.parent_id, NULL, o.owner, o.app, o.peer_type, o.peer,
+					 o.endpoint, o.entry, o.failed, o.calls, o.started, o.duration_ns, o.ctid
 			  FROM topo_trace.span_wait o
 			  WHERE o.trace_id = ANY (ARRAY(SELECT DISTINCT unnest(n.traces) FROM news n))) w
 	), parent AS MATERIALIZED (
 		SELECT w.number, s.owner, coalesce(s.id = ANY (s.failed), false) AS failed
 		FROM wait w JOIN span s ON s.trace_id = w.trace_id AND s.id = w.parent_id
-		WHERE w.role = 2
+		WHERE w.role = 2 AND w.caller IS NULL
 	), owner AS MATERIALIZED (
 		SELECT n.id, topo.app_of(n) AS app
 		FROM topo.node n WHERE n.id = ANY (ARRAY(SELECT DISTINCT p.owner FROM parent p))
@@ -120,9 +125,11 @@ BEGIN
 		FROM parent p JOIN owner o ON o.id = p.owner JOIN wait w ON w.number = p.number
 		GROUP BY 1
 	), decided AS MATERIALIZED (
-		SELECT w.*, m.internal, m.caller, m.failed AS caller_failed
+		SELECT w.number, w.trace_id, w.parent_id, w.owner, w.app, w.peer_type, w.peer, w.endpoint, w.entry,
+			   w.calls, w.started, w.duration_ns, w.old, coalesce(w.caller, m.caller) AS caller,
+			   coalesce(m.internal, false) AS internal, w.failed OR coalesce(m.failed, false) AS failed
 		FROM wait w LEFT JOIN match m ON m.number = w.number
-		WHERE m.number IS NOT NULL OR w.role = 2 AND w.parent_id IS NULL
+		WHERE m.number IS NOT NULL OR w.role = 2 AND (w.caller IS NOT NULL OR w.parent_id IS NULL)
 	), answered AS MATERIALIZED (
 		SELECT DISTINCT w.number, w.old
 		FROM wait w JOIN decided d ON d.trace_id = w.trace_id AND d.parent_id = w.span_id
@@ -140,7 +147,7 @@ BEGIN
 		WHERE w.old IS NULL AND d.number IS NULL
 	), counted AS (
 		UPDATE topo_trace.span_count c
-		SET paired = c.paired + (SELECT count(*) FROM decided d WHERE NOT d.internal),
+		SET paired = c.paired + (SELECT count(*) FROM decided d WHERE NOT d.internal AND d.caller IS NOT NULL),
 			assumed = c.assumed + (SELECT count(*) FROM decided d WHERE d.caller IS NULL),
 			repeated = c.repeated + (SELECT count(*) FROM fresh f) - (SELECT count(*) FROM first f) + n.repeated,
 			unattributed = c.unattributed + n.unattributed
@@ -156,9 +163,9 @@ BEGIN
 				 CASE WHEN d.caller IS NULL THEN d.peer END AS peer,
 				 min(d.started) AS first_seen,
 				 max(d.started + coalesce(d.duration_ns, 0) / 1000 * interval '1 microsecond') AS last_seen,
-				 topo.merge_calls(d.calls, d.failed OR coalesce(d.caller_failed, false), d.duration_ns) AS traffic
+				 topo.merge_calls(d.calls, d.failed, d.duration_ns) AS traffic
 		  FROM decided d
-		  WHERE NOT coalesce(d.internal, false)
+		  WHERE NOT d.internal
 		  GROUP BY 1, 2, 3, 4, 5, 6, 7) e;
 END
 $$;

@@ -377,7 +377,7 @@ COMMENT ON AGGREGATE topo.distinct_nodes(bigint[]) IS
 
 CREATE FUNCTION topo.window_edges(graph topo.graph, during tstzrange, level "char")
 RETURNS TABLE (src bigint, dst bigint, traffic topo.traffic, first_seen timestamptz, last_seen timestamptz,
-			   via bigint[], confidence real)
+			   via bigint[], confidence real, endpoints bigint[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10000
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
@@ -390,18 +390,21 @@ DECLARE
 BEGIN
 	RETURN QUERY EXECUTE format($windows$
 		WITH finest AS (
-			SELECT w.src, w.dst, topo.merge(w.traffic) AS traffic, min(w.first_seen) AS first_seen,
+			SELECT w.src, w.dst, w.endpoint, topo.merge(w.traffic) AS traffic, min(w.first_seen) AS first_seen,
 				   max(w.last_seen) AS last_seen, topo.distinct_nodes(w.via) AS via, min(w.confidence) AS confidence
 			FROM %1$I.edge_window w
 			WHERE w.bucket > $1 AND w.bucket < $2
-			GROUP BY w.src, w.dst
+			GROUP BY w.src, w.dst, w.endpoint
 		)
-		$windows$ || CASE level WHEN 'c' THEN 'SELECT * FROM finest' ELSE $apps$
-		SELECT topo.app_of(s), topo.app_of(d), topo.merge(f.traffic), min(f.first_seen), max(f.last_seen),
-			   topo.distinct_nodes(f.via), min(f.confidence)
-		FROM finest f JOIN topo.node s ON s.id = f.src JOIN topo.node d ON d.id = f.dst
+		SELECT %2$s, %3$s, topo.merge(f.traffic), min(f.first_seen), max(f.last_seen), topo.distinct_nodes(f.via),
+			   min(f.confidence), array_agg(f.endpoint) FILTER (WHERE f.endpoint IS NOT NULL)
+		FROM finest f %4$s
 		GROUP BY 1, 2
-		$apps$ END, graph.schema_name) USING after, before;
+		$windows$, graph.schema_name,
+		CASE level WHEN 'c' THEN 'f.src' ELSE 'topo.app_of(s)' END,
+		CASE level WHEN 'c' THEN 'f.dst' ELSE 'topo.app_of(d)' END,
+		CASE level WHEN 'c' THEN '' ELSE 'JOIN topo.node s ON s.id = f.src JOIN topo.node d ON d.id = f.dst' END)
+	USING after, before;
 END
 $$;
 COMMENT ON FUNCTION topo.window_edges(topo.graph, tstzrange, "char") IS
@@ -409,7 +412,7 @@ COMMENT ON FUNCTION topo.window_edges(topo.graph, tstzrange, "char") IS
 
 CREATE FUNCTION topo.live_edges(graph topo.graph, level "char")
 RETURNS TABLE (src bigint, dst bigint, traffic topo.traffic, first_seen timestamptz, last_seen timestamptz,
-			   via bigint[], confidence real)
+			   via bigint[], confidence real, endpoints bigint[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10000
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
@@ -426,7 +429,7 @@ BEGIN
 			GROUP BY n.src, n.dst
 		)
 		SELECT l.src, l.dst, coalesce(w.traffic, topo.traffic()), coalesce(s.first_seen, w.first_seen),
-			   coalesce(s.last_seen, w.last_seen), w.via, w.confidence
+			   coalesce(s.last_seen, w.last_seen), w.via, w.confidence, w.endpoints
 		FROM link l
 			 LEFT JOIN topo.window_edges($1, $2, $3) w ON w.src = l.src AND w.dst = l.dst
 			 LEFT JOIN seen s ON s.src = l.src AND s.dst = l.dst
@@ -463,7 +466,7 @@ COMMENT ON FUNCTION topo.node_labels(bigint[]) IS 'how nodes are written, in ord
 
 CREATE FUNCTION topo.merged_edges(during tstzrange, asked text[], level text)
 RETURNS TABLE (source text, target text, graphs text[], traffic topo.traffic,
-			   first_seen timestamptz, last_seen timestamptz, via text[], confidence real)
+			   first_seen timestamptz, last_seen timestamptz, via text[], confidence real, endpoints text[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10000
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off -- compiling these plans takes longer than it saves
@@ -481,7 +484,8 @@ BEGIN
 									   topo.merge(e.traffic) FILTER (WHERE g.name = 'trace'),
 									   sum(topo.requests(e.traffic)) FILTER (WHERE g.name = 'ipc')) AS traffic,
 			   min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen,
-			   topo.distinct_nodes(e.via) AS via, min(e.confidence) AS confidence
+			   topo.distinct_nodes(e.via) AS via, min(e.confidence) AS confidence,
+			   topo.distinct_nodes(e.endpoints) AS endpoints
 		FROM unnest(chosen) g,
 			 LATERAL (SELECT * FROM topo.live_edges(g, code) WHERE during IS NULL
 					  UNION ALL
@@ -497,7 +501,8 @@ BEGIN
 		   CASE WHEN cardinality(e.graphs) = 1 THEN e.graphs
 				ELSE ARRAY(SELECT x FROM unnest(e.graphs) x ORDER BY x COLLATE "C") END,
 		   e.traffic, e.first_seen, e.last_seen,
-		   CASE WHEN e.via IS NOT NULL THEN topo.node_labels(e.via) END, e.confidence
+		   CASE WHEN e.via IS NOT NULL THEN topo.node_labels(e.via) END, e.confidence,
+		   CASE WHEN e.endpoints IS NOT NULL THEN topo.node_labels(e.endpoints) END
 	FROM edge e JOIN label s ON s.id = e.src JOIN label d ON d.id = e.dst;
 END
 $$;
@@ -508,21 +513,21 @@ CREATE FUNCTION topo.edges(during tstzrange DEFAULT NULL, graphs text[] DEFAULT 
 RETURNS TABLE (source text, target text, graphs text[], traffic topo.traffic,
 			   connections bigint, bytes_sent bigint, bytes_received bigint, requests bigint, errors bigint,
 			   p50_ms double precision, p99_ms double precision,
-			   first_seen timestamptz, last_seen timestamptz, via text[], confidence real)
+			   first_seen timestamptz, last_seen timestamptz, via text[], confidence real, endpoints text[])
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10000
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	SELECT e.source, e.target, e.graphs, e.traffic,
 		   topo.connections(e.traffic), topo.bytes_sent(e.traffic), topo.bytes_received(e.traffic),
 		   topo.requests(e.traffic), topo.errors(e.traffic), topo.p50_ms(e.traffic), topo.p99_ms(e.traffic),
-		   e.first_seen, e.last_seen, e.via, e.confidence
+		   e.first_seen, e.last_seen, e.via, e.confidence, e.endpoints
 	FROM topo.merged_edges(during, graphs, level) e
 $$;
 COMMENT ON FUNCTION topo.edges(tstzrange, text[], text) IS
 'who calls whom: live (during NULL: the live edges, with the traffic of the last edge_ttl), or in the windows that overlap a range.
 One row for each source and target over all graphs asked for; graphs NULL: network, ipc and trace where they are, else all.
 Connections and bytes are those of network; requests, errors and latency those of ipc where it saw the edge, else of trace: both count the same calls, so they are never added up.
-via: the intermediaries between the two; confidence: the least of what was merged, NULL where no window says';
+via: the intermediaries between the two; confidence: the least of what was merged, NULL where no window says; endpoints: the API operations of the target that were called';
 
 CREATE VIEW topo.dependency AS SELECT * FROM topo.edges();
 COMMENT ON VIEW topo.dependency IS 'who calls whom now: topo.edges()';

@@ -46,6 +46,7 @@ enum
 	WAIT_TRACE,
 	WAIT_SPAN,
 	WAIT_PARENT,
+	WAIT_CALLER,
 	WAIT_OWNER,
 	WAIT_APP,
 	WAIT_PEER_TYPE,
@@ -75,9 +76,7 @@ typedef struct span_store
 {
 	staged_span **spans;
 	size_t count;
-	int32 *owners; /* of each span, in its order */
-	int32 *apps;
-	int64 *ids; /* of these numbers */
+	int64 *ids; /* by the numbers of nodes in the spans */
 	row_array parts;
 	row_array waits;
 } span_store;
@@ -145,16 +144,12 @@ find_owners(span_store *store)
 {
 	node_dictionary *dictionary = node_dictionary_create();
 
-	store->owners =
-		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(store->count, 1));
-	store->apps =
-		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * Max(store->count, 1));
 	for (size_t i = 0; i < store->count; i++)
 	{
-		const staged_span *span = store->spans[i];
+		staged_span *span = store->spans[i];
 
-		store->apps[i] = node_dictionary_add(dictionary, "app", span->service, NODE_NONE);
-		store->owners[i] = node_dictionary_workload(dictionary, span->service, span->cluster);
+		span->app = node_dictionary_add(dictionary, "app", span->service, NODE_NONE);
+		span->owner = node_dictionary_workload(dictionary, span->service, span->cluster);
 	}
 	store->ids = node_dictionary_resolve(dictionary);
 }
@@ -174,7 +169,7 @@ add_part(span_store *store, size_t begin, size_t end)
 	for (size_t i = begin; i < end; i++)
 	{
 		spans[count] = (int64) store->spans[i]->span;
-		owners[count++] = store->ids[store->owners[i]];
+		owners[count++] = store->ids[store->spans[i]->owner];
 		if (store->spans[i]->failed)
 			failed[failures++] = (int64) store->spans[i]->span;
 	}
@@ -204,9 +199,8 @@ add_parts(span_store *store)
 }
 
 static void
-add_wait(span_store *store, size_t index, int16 role)
+add_wait(span_store *store, const staged_span *span, int16 role)
 {
-	const staged_span *span = store->spans[index];
 	Datum values[WAIT_COLUMNS];
 	bool nulls[WAIT_COLUMNS] = {false};
 	bool has_peer = span->peer.data && (role == ROLE_CALLER || span_is_entry(span));
@@ -216,8 +210,11 @@ add_wait(span_store *store, size_t index, int16 role)
 	values[WAIT_SPAN] = Int64GetDatum((int64) span->span);
 	values[WAIT_PARENT] = Int64GetDatum((int64) span->parent);
 	nulls[WAIT_PARENT] = span->parent == 0 || role == ROLE_CALLER;
-	values[WAIT_OWNER] = Int64GetDatum(store->ids[store->owners[index]]);
-	values[WAIT_APP] = Int64GetDatum(store->ids[store->apps[index]]);
+	nulls[WAIT_CALLER] = role == ROLE_CALLER || !span->caller;
+	if (!nulls[WAIT_CALLER])
+		values[WAIT_CALLER] = Int64GetDatum(store->ids[span->caller->owner]);
+	values[WAIT_OWNER] = Int64GetDatum(store->ids[span->owner]);
+	values[WAIT_APP] = Int64GetDatum(store->ids[span->app]);
 	set_text(values, nulls, WAIT_PEER, has_peer ? span->peer : (flow_text){NULL, 0});
 	nulls[WAIT_PEER_TYPE] = !has_peer;
 	if (has_peer)
@@ -225,7 +222,8 @@ add_wait(span_store *store, size_t index, int16 role)
 	set_text(values, nulls, WAIT_ENDPOINT,
 			 role == ROLE_CALLEE ? span->endpoint : (flow_text){NULL, 0});
 	values[WAIT_ENTRY] = BoolGetDatum(span_is_entry(span));
-	values[WAIT_FAILED] = BoolGetDatum(span->failed);
+	values[WAIT_FAILED] =
+		BoolGetDatum(span->failed || (!nulls[WAIT_CALLER] && span->caller->failed));
 	values[WAIT_CALLS] = Int64GetDatum(span->calls);
 	values[WAIT_STARTED] = TimestampTzGetDatum(timestamp_from_ns(span->start_ns));
 	values[WAIT_DURATION] = Int64GetDatum(span->duration_ns);
@@ -240,9 +238,9 @@ add_waits(span_store *store)
 	for (size_t i = 0; i < store->count; i++)
 	{
 		if (span_awaits_caller(store->spans[i]))
-			add_wait(store, i, ROLE_CALLEE);
+			add_wait(store, store->spans[i], ROLE_CALLEE);
 		if (span_awaits_callee(store->spans[i]))
-			add_wait(store, i, ROLE_CALLER);
+			add_wait(store, store->spans[i], ROLE_CALLER);
 	}
 }
 

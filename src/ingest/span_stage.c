@@ -11,8 +11,8 @@
  *	  node that its peer names;
  *	- a span that is here twice, as it is after an exporter's retry, counts once.
  *
- * A call between two services that are both here is not settled: only the tables
- * know whether an earlier batch has brought it already.
+ * A call between two services that are both here has its caller, but is written
+ * all the same: only the tables know whether an earlier batch has brought it.
  *
  * Memory is the arena's: about 170 bytes a span, besides texts, of which there
  * is one each.  Cost: a look-up of four texts a span, and a sort.
@@ -242,6 +242,8 @@ settle_span(staged_span **spans, size_t count, staged_span *span)
 		if (spans[i] == span)
 			continue;
 		span->own_parent |= own;
+		if (!own)
+			span->caller = spans[i];
 		spans[i]->answered |= !own || span_is_entry(span);
 	}
 }

@@ -32,8 +32,13 @@ typedef struct staged_span
 	bool failed;
 
 	/* Settled by span_stage_settle. */
-	bool own_parent; /* its parent is there, and of its own service */
-	bool answered;   /* a span that it called is there */
+	const struct staged_span *caller; /* its parent, which is here and of another service */
+	bool own_parent;                  /* its parent is there, and of its own service */
+	bool answered;                    /* a span that it called is there */
+
+	/* For who writes the span: the nodes that it is of. */
+	int32 app;
+	int32 owner;
 } staged_span;
 
 typedef struct span_stage
