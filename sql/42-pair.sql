@@ -15,6 +15,10 @@
 -- that try again send, and counts once: as long as the part is kept, so not
 -- after the horizon.
 --
+-- Both sides of a call may share an id, as Zipkin's do.  The call is found, and what
+-- the callee does is its own; a third service that names the id as its parent is
+-- put down to one of the two that are there.
+--
 -- The horizon (topology.span_horizon) is how long the other side may take to
 -- come, counted from when a span was stored, and after a start of the server
 -- from then at the earliest, since what comes now may have waited for it.  When

@@ -71,7 +71,7 @@ report_unknown_format(const char *format)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown format \"%s\"", format),
-			 errhint("The formats are %s.", formats.data)));
+			 errhint("Formats are %s; the README describes them.", formats.data)));
 }
 
 static const decode_format *

@@ -72,7 +72,7 @@ SELECT r.* FROM pg_temp.refused($$SELECT topo.ingest('flow', '{}')$$) r \gx
 -- The line is that of the payload, blank ones counted.
 SELECT r.message, r.detail FROM pg_temp.refused($$SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.7:1', '10.0.0.8:80'), '', pg_temp.spoilt('{"role": "x"}'), pg_temp.spoilt('{"proto": "x"}'))$$) r;
 -- Formats that there are not.
-SELECT format, r.* FROM unnest(ARRAY['', 'Flow', 'flow ', 'ipc', 'otlp']) format, pg_temp.refused(format('SELECT topo.ingest(%L, ''{}'')', format)) r;
+SELECT format, r.* FROM unnest(ARRAY['', 'Flow', 'flow ', 'otlp']) format, pg_temp.refused(format('SELECT topo.ingest(%L, ''{}'')', format)) r;
 -- None of it was stored, nor what was good in the same payload.
 SELECT count(*) FROM topo_network.flow_window;
 SELECT pg_temp.take(pg_temp.flow('left', '10.0.9.9:1', '10.0.9.8:80'), 'bad');
