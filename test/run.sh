@@ -109,12 +109,13 @@ run_regress() {
 	start_server || { count 0 1 0; return; }
 	(cd "$work/server" && as_server_user "$program" --bindir="$bindir" --inputdir="$work/test" \
 		--outputdir=. --load-extension=topology --host="$work" --user=postgres $names) | tee "$work/output"
-	count "$(grep -cE '\.\.\. ok' "$work/output")" "$(grep -cE '\.\.\. FAILED' "$work/output")" 0
-	grep -qE '^ ?All [0-9]+ tests passed' "$work/output" || {
+	# the first form is that of PostgreSQL before 16
+	count "$(grep -cE '\.\.\. ok|^ok [0-9]' "$work/output")" "$(grep -cE '\.\.\. FAILED|^not ok [0-9]' "$work/output")" 0
+	grep -qE '^( |# )?All [0-9]+ tests passed' "$work/output" || {
 		mkdir -p "$kept"
 		cp -f "$work/server/regression.diffs" "$work/server/server.log" "$kept/" 2>/dev/null
 		echo "see $kept/regression.diffs"
-		grep -qE '\.\.\. FAILED' "$work/output" || count 0 1 0
+		grep -qE '\.\.\. FAILED|^not ok' "$work/output" || count 0 1 0
 	}
 }
 

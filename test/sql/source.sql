@@ -85,7 +85,7 @@ SELECT topo.add_source('host', 'ebpf', 'flow', '{"pin_dir": "/nonexistent"}');
 DO $$
 BEGIN
 	FOR i IN 1 .. 600 LOOP
-		EXIT WHEN EXISTS (SELECT FROM topo.source_status WHERE last_error IS NOT NULL);
+		EXIT WHEN EXISTS (SELECT FROM topo.source_status WHERE last_error ~ '/nonexistent');
 		PERFORM pg_sleep(0.05);
 	END LOOP;
 END $$;

@@ -6,7 +6,7 @@
 
 #include "decode/json.h"
 #include "decode/time.h"
-#include "decode/utf8.h"
+#include "flow/utf8.h"
 
 static void
 every_format_is_found_by_its_name(void **state)
