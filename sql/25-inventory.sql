@@ -73,6 +73,11 @@ AS 'MODULE_PATHNAME', 'topology_default_identity_rules';
 COMMENT ON FUNCTION topo.default_identity_rules() IS
 'the built-in rules that name workloads, one a line: target, attribute, pattern, name';
 
+CREATE FUNCTION topo.check_identity_rules(rules text) RETURNS void
+LANGUAGE c IMMUTABLE PARALLEL SAFE STRICT
+AS 'MODULE_PATHNAME', 'topology_check_identity_rules';
+COMMENT ON FUNCTION topo.check_identity_rules(text) IS 'an error where one of these rules, one a line, cannot be used';
+
 CREATE FUNCTION topo.identity_rules() RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp

@@ -70,12 +70,13 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
+	PERFORM topo.check_identity_rules(topo.identity_rules());
 	-- a worker whose source's row is another one starts anew, and reads the rules
 	UPDATE topo.source SET enabled = enabled WHERE kind = 'ebpf';
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION topo.identity_rules_changed() IS 'has the workers that capture read the rules again';
+COMMENT ON FUNCTION topo.identity_rules_changed() IS 'refuses rules that cannot be used, and has the workers that capture read the rules again';
 
 CREATE TRIGGER identity_rules_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON topo.identity_rule
 	FOR EACH STATEMENT EXECUTE FUNCTION topo.identity_rules_changed();
@@ -260,6 +261,12 @@ SET search_path = pg_catalog, topo, pg_temp
 AS 'MODULE_PATHNAME', 'topology_source_workers';
 COMMENT ON FUNCTION topo.source_workers() IS 'the workers of this database''s sources, from shared memory';
 
+CREATE FUNCTION topo.worker_obstacle() RETURNS text
+LANGUAGE c STABLE PARALLEL RESTRICTED STRICT
+SET search_path = pg_catalog, topo, pg_temp
+AS 'MODULE_PATHNAME', 'topology_worker_obstacle';
+COMMENT ON FUNCTION topo.worker_obstacle() IS 'what keeps an enabled source without a worker; NULL: nothing that is known';
+
 CREATE VIEW topo.source_status AS
 	SELECT s.name AS source, s.kind,
 		   CASE WHEN NOT s.enabled THEN CASE WHEN w.pid IS NULL THEN 'paused' ELSE 'stopping' END
@@ -269,10 +276,7 @@ CREATE VIEW topo.source_status AS
 		   coalesce(p.records, 0) AS records,
 		   coalesce(p.dead_letters, 0) AS dead_letters,
 		   coalesce(p.dropped, 0) AS dropped,
-		   CASE WHEN s.enabled AND w.source IS NULL
-					 AND current_setting('shared_preload_libraries') !~ '(^|[ ,"/])topology'
-				THEN 'topology is not in shared_preload_libraries, so no worker runs'
-				ELSE w.last_error END AS last_error,
+		   coalesce(w.last_error, CASE WHEN s.enabled AND w.pid IS NULL THEN topo.worker_obstacle() END) AS last_error,
 		   p.last_record_at
 	FROM topo.source s
 		 LEFT JOIN topo.source_position p ON p.source = s.id

@@ -8,13 +8,13 @@ BPFTOOL       ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 BPF_ARCH      := $(shell uname -m | sed -e s/x86_64/x86/ -e s/aarch64/arm64/ -e s/ppc64le/powerpc/ \
                    -e s/s390x/s390/ -e s/riscv64/riscv/)
 MULTIARCH     := $(shell $(CC) -print-multiarch 2>/dev/null)
-BPF_CFLAGS     = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I$(CURDIR) \
+BPF_CFLAGS     = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
                  $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) \
                  -Wall -Wextra -Wno-unused-parameter -Werror
 
 AGENT_SOURCES  = $(sort $(wildcard src/agent/*.c src/capture/*.c src/flow/flow_address.c src/flow/utf8.c))
 AGENT_OBJECTS  = $(AGENT_SOURCES:src/%.c=build/agent/%.o)
-AGENT_CFLAGS   = -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -I$(CURDIR)/src -I$(CURDIR) \
+AGENT_CFLAGS   = -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -Isrc -I. \
                  -DTOPOLOGY_VERSION=\"$(EXTVERSION)\"
 AGENT_SBINDIR ?= /usr/local/sbin
 

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "capture/pins.h"
@@ -299,9 +300,26 @@ read_iterator(const capture *capture, const char *name, capture_error *error)
 	return got == 0;
 }
 
+/* Whoever pins anew makes the directory anew; the ring at hand is then written no more. */
+static bool
+check_still_pinned(const capture *capture, capture_error *error)
+{
+	struct stat held, there;
+
+	if (stat(capture->dir, &there) != 0)
+		return fail_open(error, errno, capture->dir);
+	if (fstat(capture->lock_fd, &held) == 0 && held.st_dev == there.st_dev &&
+		held.st_ino == there.st_ino)
+		return true;
+	return capture_fail(error, ESTALE, "The new pins are read from the next start on.",
+						"the pins in \"%s\" were replaced", capture->dir);
+}
+
 bool
 capture_snapshot(capture *capture, capture_error *error)
 {
+	if (!check_still_pinned(capture, error))
+		return false;
 	if (!read_iterator(capture, PIN_SNAPSHOT_TCP, error))
 		return false;
 	return !capture->udp || read_iterator(capture, PIN_SNAPSHOT_UDP, error);

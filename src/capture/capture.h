@@ -83,7 +83,8 @@ extern bool capture_resume(capture *capture, uint64_t position, uint64_t *gone);
 
 /*
  * Have the kernel write an event for every live connection with news.  Costs
- * about 1 us a socket.  Takes effect in capture_next().
+ * about 1 us a socket.  Takes effect in capture_next().  False, with ESTALE,
+ * when the pins were replaced: what the kernel writes is then in another ring.
  */
 extern bool capture_snapshot(capture *capture, capture_error *error);
 

@@ -18,7 +18,10 @@ enum
 	HAS_END = 1 << 1,
 	HAS_PROTOCOL = 1 << 2,
 	HAS_LOCAL = 1 << 3,
-	HAS_PEER = 1 << 4
+	HAS_PEER = 1 << 4,
+	HAS_LOCAL_OBJECT = 1 << 5,
+	HAS_PEER_OBJECT = 1 << 6,
+	HAS_NAT_OBJECT = 1 << 7
 };
 
 static const json_required required_fields[] = {
@@ -60,9 +63,9 @@ static const json_field record_fields[] = {
 	FIELD("end", JSON_FIELD_TIME, end_ns, HAS_END),
 	FIELD("proto", JSON_FIELD_PROTOCOL, protocol, HAS_PROTOCOL),
 	FIELD("role", JSON_FIELD_ROLE, role, 0),
-	JSON_FIELD_OF_OBJECT("", "local", local_object, 0),
-	JSON_FIELD_OF_OBJECT("", "peer", peer_object, 0),
-	JSON_FIELD_OF_OBJECT("", "nat", nat_object, 0),
+	JSON_FIELD_OF_OBJECT("", "local", local_object, HAS_LOCAL_OBJECT),
+	JSON_FIELD_OF_OBJECT("", "peer", peer_object, HAS_PEER_OBJECT),
+	JSON_FIELD_OF_OBJECT("", "nat", nat_object, HAS_NAT_OBJECT),
 	FIELD("tx_bytes", JSON_FIELD_COUNTER, counters.tx_bytes, 0),
 	FIELD("rx_bytes", JSON_FIELD_COUNTER, counters.rx_bytes, 0),
 	FIELD("tx_packets", JSON_FIELD_COUNTER, counters.tx_packets, 0),

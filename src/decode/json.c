@@ -112,6 +112,7 @@ begin(json_reader *reader, const char *text, size_t length, decode_error *error)
 {
 	reader->error = error;
 	reader->state = FAILED;
+	free_lexer(reader);
 	if (length > MAX_TEXT_LENGTH)
 	{
 		decode_error_set(error, NULL, "longer than %zu bytes", MAX_TEXT_LENGTH);
@@ -119,7 +120,6 @@ begin(json_reader *reader, const char *text, size_t length, decode_error *error)
 	}
 	if (!check_encoding(text, length, error))
 		return false;
-	free_lexer(reader);
 	reader->lexer = make_lexer(text, length);
 	reader->text = text;
 	reader->length = length;
@@ -459,11 +459,14 @@ json_reader_seek(json_reader *reader, json_position position)
 int64_t
 json_reader_line(const json_reader *reader)
 {
-	const char *at = reader->lexer != NULL ? reader->lexer->token_start : NULL;
+	const JsonLexContext *lexer = reader->lexer;
+	const char *at;
 	int64_t line = 1;
 
-	if (at == NULL)
+	if (lexer == NULL)
 		return line;
+	/* The end of the text is a token that begins nowhere. */
+	at = lexer->token_start != NULL ? lexer->token_start : lexer->token_terminator;
 	for (const char *before = reader->text; before < at; before++)
 		line += *before == '\n';
 	return line;

@@ -30,12 +30,6 @@ static const char *const demands[] = {
 	[JSON_FIELD_OBJECT] = "must be an object",
 };
 
-void *
-json_field_place(json_decoder *decoder, const json_field *field)
-{
-	return (char *) decoder->record + field->offset;
-}
-
 bool
 json_field_refuse(json_decoder *decoder, const json_field *field)
 {
@@ -214,7 +208,9 @@ read_value(json_decoder *decoder, const json_field *field, json_event event)
 
 	if (event.kind == JSON_KIND_ERROR)
 		return false;
-	if (event.kind == JSON_KIND_NULL || field->type == JSON_FIELD_OBJECT)
+	/* An object that was not there yet has nothing to clear. */
+	if (event.kind == JSON_KIND_NULL ||
+		(field->type == JSON_FIELD_OBJECT && (field->bit == 0 || (decoder->has & field->bit))))
 		clear_field(decoder, field);
 	if (event.kind == JSON_KIND_NULL)
 		return true;

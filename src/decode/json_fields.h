@@ -50,7 +50,7 @@ struct json_field
 	uint8_t type; /* json_field_type */
 	uint8_t size; /* of the member */
 	uint16_t offset;
-	uint32_t bit; /* set in json_decoder.has while the field is there; 0: none */
+	uint32_t bit; /* set in json_decoder.has once the field was there, till it is null; 0: none */
 	const json_object *members;
 	json_field_reader read;
 	const char *demand; /* of a custom field: what it takes */
@@ -116,7 +116,11 @@ extern bool json_fields_read_text(json_decoder *decoder, const json_object *obje
 extern bool json_fields_require(json_decoder *decoder, const json_required *required, size_t count);
 
 /* Where the field goes in the record. */
-extern void *json_field_place(json_decoder *decoder, const json_field *field);
+static inline void *
+json_field_place(const json_decoder *decoder, const json_field *field)
+{
+	return (char *) decoder->record + field->offset;
+}
 
 /* Say that a value is none that the field takes.  Returns false. */
 extern bool json_field_refuse(json_decoder *decoder, const json_field *field);

@@ -276,6 +276,19 @@ look_for_partitions(kafka_job *job)
 		begin_new_partitions(job, metadata.partitions);
 }
 
+/* Take note of how far the consumer has come, over records and marks of transactions. */
+static void
+note_positions(kafka_job *job)
+{
+	for (int i = 0; i < job->partition_count; i++)
+	{
+		kafka_partition *partition = &job->partitions[i];
+
+		partition->read = stream_consumer_position(job->consumer, partition->id);
+		partition->changed |= partition->read.next_offset != partition->stored;
+	}
+}
+
 /*
  * Records are missing behind a position.  Unless the source is told to go on,
  * that is for somebody to decide.
@@ -289,6 +302,7 @@ cross_gap(kafka_job *job, const stream_error *error)
 
 	if (job->options->on_gap == KAFKA_GAP_STOP || error->partition < 0)
 		report_stream_error(error);
+	note_positions(job);
 	partition = find_partition(job, error->partition);
 	before = partition->read.next_offset;
 	if (!stream_consumer_offsets(job->consumer,
@@ -307,8 +321,6 @@ cross_gap(kafka_job *job, const stream_error *error)
 static void
 hold_message(kafka_job *job, const stream_message *message)
 {
-	kafka_partition *partition = find_partition(job, message->partition);
-
 	if (job->held_count == job->held_size)
 	{
 		job->held_size = Max(job->held_size * 2, 1024);
@@ -317,24 +329,6 @@ hold_message(kafka_job *job, const stream_message *message)
 													   sizeof(stream_message) * job->held_size);
 	}
 	job->held[job->held_count++] = *message;
-	partition->read.next_offset = message->offset + 1;
-	partition->read.last_offset = message->offset;
-	partition->read.last_fingerprint = stream_message_fingerprint(message);
-	partition->changed = true;
-}
-
-static void
-note_end(kafka_job *job, const stream_item *item)
-{
-	kafka_partition *partition = find_partition(job, item->partition);
-
-	partition->log_end = item->offset;
-	if (item->offset > partition->read.next_offset)
-	{
-		/* marks of transactions, which are nobody's records */
-		partition->read.next_offset = item->offset;
-		partition->changed = true;
-	}
 }
 
 /* False: nothing more for now. */
@@ -350,7 +344,7 @@ gather_one(kafka_job *job, int timeout_ms)
 			job->trouble[0] = '\0';
 			return true;
 		case STREAM_END:
-			note_end(job, &item);
+			find_partition(job, item.partition)->log_end = item.offset;
 			job->trouble[0] = '\0';
 			return true;
 		case STREAM_ERROR:
@@ -413,6 +407,7 @@ kafka_gather(source_job *base, bool now)
 		if (!gather_one(job, waits ? KAFKA_FILL_MS / 5 : 0) && !waits)
 			break;
 	}
+	note_positions(job);
 	note_watermarks(job);
 	job->more = is_full(job) || kafka_lag(base) > (int64) job->held_count;
 }

@@ -13,6 +13,9 @@
 /* Of the levels of syslog: warnings, and what is graver. */
 #define LOG_LEVEL "4"
 
+/* Of Kafka's protocol */
+#define API_METADATA 3
+
 static void
 keep_error(stream_client *client, rd_kafka_resp_err_t code, const char *message)
 {
@@ -68,6 +71,28 @@ on_log(const rd_kafka_t *handle, int level, const char *facility, const char *te
 	}
 }
 
+/* Runs in a thread of librdkafka's. */
+static rd_kafka_resp_err_t
+on_request(rd_kafka_t *handle, int socket, const char *broker, int32_t broker_id, int16_t api,
+		   int16_t version, int32_t correlation, size_t size, void *opaque)
+{
+	stream_client *client = opaque;
+
+	(void) handle, (void) socket, (void) broker, (void) broker_id;
+	(void) version, (void) correlation, (void) size;
+	if (api == API_METADATA)
+		atomic_fetch_add(&client->metadata_requests, 1);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t
+on_new(rd_kafka_t *handle, const rd_kafka_conf_t *conf, void *opaque, char *reason,
+	   size_t reason_size)
+{
+	(void) conf, (void) reason, (void) reason_size;
+	return rd_kafka_interceptor_add_on_request_sent(handle, "topology", on_request, opaque);
+}
+
 static bool
 set_callbacks(stream_client *client, rd_kafka_conf_t *conf, stream_error *error)
 {
@@ -78,26 +103,56 @@ set_callbacks(stream_client *client, rd_kafka_conf_t *conf, stream_error *error)
 		   stream_conf_set(conf, "log_level", LOG_LEVEL, error);
 }
 
-bool
-stream_client_open(stream_client *client, rd_kafka_type_t type, rd_kafka_conf_t *conf,
-				   stream_error *error)
+/* Takes conf if it succeeds. */
+static rd_kafka_t *
+make_handle(stream_client *client, rd_kafka_type_t type, rd_kafka_conf_t *conf, stream_error *error)
 {
 	char reason[512];
+	rd_kafka_t *handle = rd_kafka_new(type, conf, reason, sizeof(reason));
 
+	if (handle != NULL)
+		return handle;
+	stream_secrets_redact(&client->secrets, reason, sizeof(reason));
+	stream_fail(error, STREAM_BAD_SETTING, rd_kafka_last_error(), "",
+				"the settings were refused: %s", reason);
+	return NULL;
+}
+
+/*
+ * When rd_kafka_new() fails, librdkafka before 2.12 has freed a configuration's
+ * interceptors, and its destruction would free them again.  So try the settings
+ * with a handle that has neither interceptors nor brokers.
+ */
+static bool
+try_settings(stream_client *client, rd_kafka_type_t type, const rd_kafka_conf_t *conf,
+			 stream_error *error)
+{
+	rd_kafka_conf_t *copy = rd_kafka_conf_dup(conf);
+	rd_kafka_t *handle = make_handle(client, type, copy, error);
+
+	if (handle != NULL)
+		rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	else
+		rd_kafka_conf_destroy(copy);
+	return handle != NULL;
+}
+
+bool
+stream_client_open(stream_client *client, rd_kafka_type_t type, rd_kafka_conf_t *conf,
+				   const char *brokers, stream_error *error)
+{
 	client->handle = NULL;
-	if (!set_callbacks(client, conf, error))
+	if (!set_callbacks(client, conf, error) || !try_settings(client, type, conf, error) ||
+		!stream_conf_set(conf, "bootstrap.servers", brokers, error))
 	{
 		rd_kafka_conf_destroy(conf);
 		return false;
 	}
-	client->handle = rd_kafka_new(type, conf, reason, sizeof(reason));
+	rd_kafka_conf_interceptor_add_on_new(conf, "topology", on_new, client);
+	/* if it fails now, for want of threads, conf is lost */
+	client->handle = make_handle(client, type, conf, error);
 	if (client->handle == NULL)
-	{
-		rd_kafka_conf_destroy(conf);
-		stream_secrets_redact(&client->secrets, reason, sizeof(reason));
-		return stream_fail(error, STREAM_BAD_SETTING, rd_kafka_last_error(), "",
-						   "the settings were refused: %s", reason);
-	}
+		return false;
 	rd_kafka_set_log_queue(client->handle, NULL);
 	return true;
 }

@@ -5,12 +5,14 @@
  *
  * librdkafka's error and log callbacks run in stream_client_serve(), in the
  * thread of the caller.  They only write into the client: the last error of
- * each kind, and the last log lines.  So both are bounded.
+ * each kind, and the last log lines.  So both are bounded.  One callback runs in
+ * librdkafka's threads: it counts requests, in an atomic counter.
  */
 #ifndef TOPOLOGY_STREAM_CLIENT_H
 #define TOPOLOGY_STREAM_CLIENT_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
 
 #include "stream/setting.h"
 #include "stream/stream.h"
@@ -32,6 +34,7 @@ typedef struct stream_client
 	stream_secrets secrets;
 	stream_error pending[STREAM_ERROR_KINDS]; /* kind is STREAM_NO_ERROR where none waits */
 	stream_log log;
+	_Atomic uint64_t metadata_requests; /* sent so far, by librdkafka itself too */
 } stream_client;
 
 /*
@@ -39,7 +42,7 @@ typedef struct stream_client
  * afterwards.  False: error says why, and stream_client_close() is still due.
  */
 extern bool stream_client_open(stream_client *client, rd_kafka_type_t type, rd_kafka_conf_t *conf,
-							   stream_error *error);
+							   const char *brokers, stream_error *error);
 
 /* The queues that were made from the handle must be destroyed before. */
 extern void stream_client_close(stream_client *client);

@@ -69,8 +69,7 @@ configure(const stream_consumer_options *options, const memory_plan *plan, strea
 									   {"socket.keepalive.enable", "true"},
 									   {"reconnect.backoff.max.ms", "2000"},
 									   {"receive.message.max.bytes", "268435456"}};
-	const stream_setting fixed[] = {{"bootstrap.servers", options->brokers},
-									{"enable.auto.commit", "false"},
+	const stream_setting fixed[] = {{"enable.auto.commit", "false"},
 									{"enable.auto.offset.store", "false"},
 									{"enable.partition.eof", "true"},
 									{"auto.offset.reset", "error"},
@@ -118,7 +117,8 @@ open_consumer(stream_consumer *consumer, const stream_consumer_options *options,
 	consumer->wait_fd = -1;
 	plan_memory(&plan, options->memory);
 	conf = configure(options, &plan, &consumer->client.secrets, error);
-	if (conf == NULL || !stream_client_open(&consumer->client, RD_KAFKA_CONSUMER, conf, error))
+	if (conf == NULL ||
+		!stream_client_open(&consumer->client, RD_KAFKA_CONSUMER, conf, options->brokers, error))
 		return false;
 	consumer->topic = rd_kafka_topic_new(consumer->client.handle, options->topic, NULL);
 	if (consumer->topic == NULL)
@@ -194,6 +194,9 @@ stream_consumer_metadata(stream_consumer *consumer, int timeout_ms, stream_metad
 		rd_kafka_metadata(consumer->client.handle, 0, consumer->topic, &answer, timeout_ms);
 	bool good;
 
+	/* our own question is no sign of trouble */
+	if (atomic_load(&consumer->client.metadata_requests) > consumer->metadata_seen)
+		consumer->metadata_seen++;
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return stream_client_fail(&consumer->client, code, "could not ask a broker", error);
 	good = read_metadata(consumer, answer, metadata, error);

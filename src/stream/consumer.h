@@ -42,9 +42,12 @@ typedef struct stream_metadata
 
 /*
  * Where to go on in a partition.  last_offset and last_fingerprint are of the
- * last record that was taken: when its turn comes after an assignment, it is
- * read again and compared, so that a topic that was deleted and made again is
- * noticed whatever its length.  last_offset -1: nothing to compare with.
+ * last record that was taken, -1 and 0 if none was: it is read again and
+ * compared after an assignment, and whenever librdkafka had to ask for the
+ * topic's leaders, before anything else is handed out.  So a topic that was
+ * deleted and made again is noticed whatever its length (librdkafka 2.0 knows no
+ * topic ids).  It is not when no record was taken before, or when it grew beyond
+ * the position while the owner did not poll.
  */
 typedef struct stream_position
 {
@@ -139,8 +142,8 @@ extern bool stream_consumer_assign(stream_consumer *consumer, const stream_posit
  * stream_consumer_release(), which the owner calls when a batch is done (or
  * has failed); so an owner that is thrown out of its code leaks nothing.
  *
- * After STREAM_END, the position is item->offset: behind the last record there
- * may be marks of transactions, which are never handed out.
+ * STREAM_END moves the position too: behind the last record there may be marks of
+ * transactions, which are never handed out.
  *
  * An error that may pass (stream_error_may_pass) needs no action: show it, and
  * forget it when a message, an end, or stream_consumer_metadata() says
@@ -151,6 +154,12 @@ extern bool stream_consumer_assign(stream_consumer *consumer, const stream_posit
  */
 extern stream_result stream_consumer_poll(stream_consumer *consumer, int timeout_ms,
 										  stream_item *item);
+
+/*
+ * The position behind what was polled of a partition that is assigned, to be
+ * stored with what was made of it.
+ */
+extern stream_position stream_consumer_position(const stream_consumer *consumer, int32_t partition);
 
 /* Free every message that was polled. */
 extern void stream_consumer_release(stream_consumer *consumer);
@@ -174,11 +183,5 @@ extern int64_t stream_consumer_high_watermark(stream_consumer *consumer, int32_t
 
 /* What librdkafka warned of; the oldest first.  False if there is nothing. */
 extern bool stream_consumer_log(stream_consumer *consumer, char *line, size_t size);
-
-/*
- * To recognise a record: of its time, its lengths, and at most 128 bytes of its
- * key and payload.  Alike on every machine.
- */
-extern uint64_t stream_message_fingerprint(const stream_message *message);
 
 #endif /* TOPOLOGY_STREAM_CONSUMER_H */

@@ -79,9 +79,12 @@ fill_message(stream_message *message, const rd_kafka_message_t *source)
 }
 
 static stream_result
-hold(stream_consumer *consumer, rd_kafka_message_t *source)
+hold(stream_consumer *consumer, consumer_partition *partition, rd_kafka_message_t *source)
 {
+	partition->comparing = false;
+	partition->position.next_offset = source->offset + 1;
 	consumer->held[consumer->held_count++] = source;
+	partition->last_held = consumer->held_count;
 	consumer->held_bytes += source->len + source->key_len;
 	return STREAM_MESSAGE;
 }
@@ -93,7 +96,7 @@ compare(consumer_partition *partition, stream_item *item)
 	const stream_position *position = &partition->position;
 
 	partition->comparing = false;
-	if (stream_message_fingerprint(&item->message) == position->last_fingerprint)
+	if (consumer_fingerprint(&item->message) == position->last_fingerprint)
 		return NOTHING;
 	stream_fail(&item->error, STREAM_TOPIC_RECREATED, 0, "",
 				"the record at offset %lld of partition %d is not the one that was read there: "
@@ -115,11 +118,7 @@ take_message(stream_consumer *consumer, rd_kafka_message_t *source, stream_item 
 		if (partition->comparing && source->offset == partition->position.last_offset)
 			result = compare(partition, item);
 		else if (source->offset >= partition->position.next_offset)
-		{
-			partition->comparing = false;
-			partition->position.next_offset = source->offset + 1;
-			return hold(consumer, source);
-		}
+			return hold(consumer, partition, source);
 	}
 	rd_kafka_message_destroy(source);
 	return result;
@@ -226,6 +225,75 @@ take_error(stream_consumer *consumer, const rd_kafka_message_t *source, stream_i
 	return STREAM_ERROR;
 }
 
+/* The position of a partition, its last record taken from those that are held. */
+static stream_position
+position_of(const stream_consumer *consumer, const consumer_partition *partition)
+{
+	stream_position position = partition->position;
+	stream_message message;
+
+	if (partition->last_held == 0)
+		return position;
+	fill_message(&message, consumer->held[partition->last_held - 1]);
+	position.last_offset = message.offset;
+	position.last_fingerprint = consumer_fingerprint(&message);
+	return position;
+}
+
+static void
+keep_positions(stream_consumer *consumer)
+{
+	for (int32_t i = 0; i < consumer->partition_count; i++)
+	{
+		consumer->partitions[i].position = position_of(consumer, &consumer->partitions[i]);
+		consumer->partitions[i].last_held = 0;
+	}
+}
+
+/*
+ * librdkafka asks for metadata when a fetch failed, as it does when a topic was
+ * deleted; it then goes on in a topic of the same name.  So whatever came after
+ * the question is not handed out before the last record was compared.
+ */
+static bool
+is_in_doubt(stream_consumer *consumer)
+{
+	uint64_t requests = atomic_load(&consumer->client.metadata_requests);
+
+	if (requests == consumer->metadata_seen)
+		return false;
+	consumer->metadata_seen = requests;
+	keep_positions(consumer);
+	for (int32_t i = 0; i < consumer->partition_count; i++)
+		if (consumer->partitions[i].assigned && consumer->partitions[i].position.last_offset >= 0)
+			return true;
+	return false;
+}
+
+/* Begin anew from the last records; what was fetched so far is fetched again. */
+static stream_result
+compare_again(stream_consumer *consumer, stream_item *item)
+{
+	for (int32_t i = 0; i < consumer->partition_count; i++)
+		consumer->partitions[i].comparing = consumer->partitions[i].position.last_offset >= 0;
+	return consumer_apply(consumer, &item->error) ? NOTHING : STREAM_ERROR;
+}
+
+static stream_result
+take_source(stream_consumer *consumer, rd_kafka_message_t *source, stream_item *item)
+{
+	stream_result result;
+
+	if (is_in_doubt(consumer))
+		result = compare_again(consumer, item);
+	else if (source->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return take_message(consumer, source, item);
+	else
+		result = take_error(consumer, source, item);
+	rd_kafka_message_destroy(source);
+	return result;
+}
+
 static stream_result
 next_of_queue(stream_consumer *consumer, stream_item *item)
 {
@@ -241,14 +309,8 @@ next_of_queue(stream_consumer *consumer, stream_item *item)
 		}
 		source = rd_kafka_consumer_poll(consumer->client.handle, 0);
 		if (source == NULL)
-			return STREAM_EMPTY;
-		if (source->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-			result = take_message(consumer, source, item);
-		else
-		{
-			result = take_error(consumer, source, item);
-			rd_kafka_message_destroy(source);
-		}
+			return is_in_doubt(consumer) ? compare_again(consumer, item) : STREAM_EMPTY;
+		result = take_source(consumer, source, item);
 	} while (result == NOTHING);
 	return result;
 }
@@ -314,9 +376,16 @@ stream_consumer_poll(stream_consumer *consumer, int timeout_ms, stream_item *ite
 	return result;
 }
 
+stream_position
+stream_consumer_position(const stream_consumer *consumer, int32_t partition)
+{
+	return position_of(consumer, &consumer->partitions[partition]);
+}
+
 void
 stream_consumer_release(stream_consumer *consumer)
 {
+	keep_positions(consumer);
 	for (size_t i = 0; i < consumer->held_count; i++)
 		rd_kafka_message_destroy(consumer->held[i]);
 	consumer->held_count = 0;

@@ -11,7 +11,8 @@
 /* One partition, since the last assignment. */
 typedef struct consumer_partition
 {
-	stream_position position; /* next_offset moves with what is handed out */
+	stream_position position; /* moves with what is handed out */
+	size_t last_held;         /* index in held of the last record, plus 1; 0: none there */
 	bool assigned;
 	bool stopped;   /* after an error: nothing of it is handed out */
 	bool comparing; /* fetched from last_offset on, which was not yet met */
@@ -46,6 +47,7 @@ struct stream_consumer
 	size_t held_count;
 	size_t held_capacity;
 	size_t held_bytes;
+	uint64_t metadata_seen; /* of the client's metadata_requests */
 	consumer_waker waker;
 };
 
@@ -55,6 +57,12 @@ extern bool consumer_apply(stream_consumer *consumer, stream_error *error);
 extern bool consumer_waker_init(consumer_waker *waker, const stream_consumer_options *options,
 								size_t queue_bytes, size_t queue_messages);
 extern void consumer_waker_free(consumer_waker *waker);
+
+/*
+ * To recognise a record: of its time, its lengths, and at most 128 bytes of its
+ * key and payload.  Alike on every machine.
+ */
+extern uint64_t consumer_fingerprint(const stream_message *message);
 
 /* Count a message that was taken out of the queue. */
 extern void consumer_waker_count(stream_consumer *consumer, size_t bytes);

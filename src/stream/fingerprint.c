@@ -8,7 +8,7 @@
  * The mixing step is that of splitmix64 (Steele, Lea, Flood 2014).  It guards
  * against mistakes, not against an attacker.
  */
-#include "stream/consumer.h"
+#include "stream/consumer_state.h"
 
 /* Of a key, and of either end of a payload. */
 #define SAMPLE 64
@@ -47,7 +47,7 @@ smaller(size_t a, size_t b)
 }
 
 uint64_t
-stream_message_fingerprint(const stream_message *message)
+consumer_fingerprint(const stream_message *message)
 {
 	size_t half = smaller(message->payload_length, SAMPLE / 2);
 	const unsigned char *payload = message->payload;

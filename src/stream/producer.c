@@ -64,8 +64,7 @@ configure(const stream_producer_options *options, stream_secrets *secrets, strea
 									   {"reconnect.backoff.max.ms", "2000"},
 									   /* never give up */
 									   {"message.timeout.ms", "0"}};
-	const stream_setting fixed[] = {{"bootstrap.servers", options->brokers},
-									{"enable.idempotence", "true"},
+	const stream_setting fixed[] = {{"enable.idempotence", "true"},
 									{"statistics.interval.ms", "0"},
 									{"queue.buffering.max.kbytes", kbytes},
 									{"queue.buffering.max.messages", records}};
@@ -87,7 +86,7 @@ open_producer(stream_producer *producer, const stream_producer_options *options,
 	if (conf == NULL)
 		return false;
 	rd_kafka_conf_set_dr_msg_cb(conf, on_report);
-	if (!stream_client_open(&producer->client, RD_KAFKA_PRODUCER, conf, error))
+	if (!stream_client_open(&producer->client, RD_KAFKA_PRODUCER, conf, options->brokers, error))
 		return false;
 	producer->topic = rd_kafka_topic_new(producer->client.handle, options->topic, NULL);
 	if (producer->topic != NULL)

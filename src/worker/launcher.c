@@ -44,7 +44,7 @@ typedef struct launcher
 	List *databases;      /* Oids still to be looked at */
 	List *failed;         /* Oids whose scout failed, to be looked at again */
 	TimestampTz retry_at; /* when */
-	bool no_place;        /* the postmaster had no place for a worker */
+	bool no_place;        /* the postmaster had no place for a worker, in this turn */
 } launcher;
 
 static void
@@ -362,14 +362,15 @@ run_slot(launcher *self, int number)
 	return later;
 }
 
-/* A slot that was freed may have asked for scans. */
+/* Tell how the turn went; true: a slot that it freed asks for scans. */
 static bool
-scans_are_requested(void)
+end_turn(const launcher *self)
 {
 	registry *shared = registry_get();
 	bool requested;
 
-	registry_lock(LW_SHARED);
+	registry_lock(LW_EXCLUSIVE);
+	shared->no_place = self->no_place;
 	requested = shared->scan_all || shared->scan_count > 0;
 	registry_unlock();
 	return requested;
@@ -398,7 +399,7 @@ launcher_turn(launcher *self)
 		timeout = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), earliest) + 1;
 	if (self->no_place && (timeout < 0 || timeout > RETRY_DELAY_MS))
 		timeout = RETRY_DELAY_MS;
-	return scans_are_requested() ? 0 : timeout;
+	return end_turn(self) ? 0 : timeout;
 }
 
 static void

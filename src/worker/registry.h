@@ -82,6 +82,7 @@ typedef struct registry
 	Oid scanned;       /* the database that a scout is in */
 	bool scan_done;    /* it has told what it found */
 	bool out_of_slots; /* a source found no free slot */
+	bool no_place;     /* the postmaster has no place for another worker */
 	int hold_count;
 	database_hold holds[REGISTRY_HOLDS];
 	int slot_count;

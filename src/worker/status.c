@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -26,6 +27,7 @@
 #include "worker/registry.h"
 
 PG_FUNCTION_INFO_V1(topology_source_workers);
+PG_FUNCTION_INFO_V1(topology_worker_obstacle);
 PG_FUNCTION_INFO_V1(topology_flush);
 PG_FUNCTION_INFO_V1(topology_wait_for_source);
 
@@ -91,6 +93,30 @@ topology_source_workers(PG_FUNCTION_ARGS)
 			put_slot((ReturnSetInfo *) fcinfo->resultinfo, &slot);
 	}
 	PG_RETURN_NULL();
+}
+
+Datum
+topology_worker_obstacle(PG_FUNCTION_ARGS)
+{
+	registry *shared = registry_get();
+	const char *obstacle = NULL;
+
+	if (!shared)
+		PG_RETURN_TEXT_P(
+			cstring_to_text("topology is not in shared_preload_libraries, so no worker runs"));
+	if (RecoveryInProgress())
+		PG_RETURN_TEXT_P(cstring_to_text("this server is in recovery, where no worker runs"));
+	registry_lock(LW_SHARED);
+	if (!shared->launcher)
+		obstacle = "the launcher does not run, maybe for want of max_worker_processes";
+	else if (shared->no_place)
+		obstacle = "max_worker_processes leaves no place for another worker";
+	else if (shared->out_of_slots)
+		obstacle = "as many sources have a worker as topology.max_sources allows";
+	registry_unlock();
+	if (!obstacle)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(obstacle));
 }
 
 static bool

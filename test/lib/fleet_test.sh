@@ -65,7 +65,8 @@ end_by()
 	facts=$work/$TAP_NUMBER
 	# without job control, background jobs ignore SIGINT
 	set -m
-	bash "$0" child "$facts" stay &
+	# whoever runs this may ignore some, as nohup does
+	env --default-signal=HUP,INT,TERM,PIPE bash "$0" child "$facts" stay &
 	pid=$!
 	set +m
 	fleet_wait 60 "a fleet is up" test -e "$facts"

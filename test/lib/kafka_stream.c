@@ -182,7 +182,6 @@ discover(run *run)
 static void
 take_message(run *run, const stream_message *message)
 {
-	stream_position *position = &run->tally->positions[message->partition];
 	char text[24];
 	uint64_t number;
 
@@ -194,9 +193,6 @@ take_message(run *run, const stream_message *message)
 	run->tally->seen[number] += run->tally->seen[number] < UINT8_MAX;
 	run->tally->records++;
 	run->ended[message->partition] = false;
-	position->next_offset = message->offset + 1;
-	position->last_offset = message->offset;
-	position->last_fingerprint = stream_message_fingerprint(message);
 	if (run->options->slow_us > 0)
 		usleep((useconds_t) run->options->slow_us);
 }
@@ -213,7 +209,6 @@ take(run *run, int timeout_ms)
 			take_message(run, &item.message);
 			return true;
 		case STREAM_END:
-			run->tally->positions[item.partition].next_offset = item.offset;
 			run->ended[item.partition] = true;
 			printf("end %d %" PRId64 "\n", item.partition, item.offset);
 			return true;
@@ -236,6 +231,8 @@ take_batch(run *run)
 
 	while (taken < run->options->batch && take(run, 0))
 		taken++;
+	for (int32_t i = 0; i < run->tally->partitions; i++)
+		run->tally->positions[i] = stream_consumer_position(run->consumer, i);
 	if (taken > 0)
 		save(run->tally, run->state);
 	stream_consumer_release(run->consumer);

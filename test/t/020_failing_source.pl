@@ -76,6 +76,15 @@ await($node, 'postgres', "SELECT last_error ~ 'incomplete' FROM topo.source_stat
 set_about($foreign, $version, $size, $udp, 1);
 within(5, $node, 'postgres', state_query('foreign'), 'running', 'put right, they are read');
 
+# pinned anew under a running worker
+my $log = $node->safe_psql('postgres', "SELECT log FROM topo.source_position p JOIN topo.source s ON s.id = p.source WHERE s.name = 'foreign'");
+pin('foreign', '--replace');
+await($node, 'postgres', "SELECT log <> '$log' FROM topo.source_position p JOIN topo.source s ON s.id = p.source WHERE s.name = 'foreign'",
+	't', 'pins that were replaced are followed');
+is(state_of($node, 'postgres', 'foreign'), 'running', 'and the source runs');
+unpin($foreign);
+await($node, 'postgres', state_query('foreign'), 'backoff', 'pins that were removed are noticed');
+
 is($node->safe_psql('postgres', "SELECT count(*) FROM topo.dead_letter"), 0, 'none of it made a dead letter');
 $node->stop('fast');
 done_testing();

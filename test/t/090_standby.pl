@@ -28,7 +28,7 @@ $primary->wait_for_catchup($standby);
 is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 't', 'the standby is one');
 is($standby->safe_psql('postgres', edge_totals('client', 'server')), totals($first), 'its map is that of the primary');
 is($standby->safe_psql('postgres', $workers), 0, 'no worker of topology runs there');
-is($standby->safe_psql('postgres', 'SELECT coalesce(last_error, state) FROM topo.source_status'), 'stopped',
+is($standby->safe_psql('postgres', 'SELECT state, last_error FROM topo.source_status'), 'stopped|this server is in recovery, where no worker runs',
 	'and the status says that none can run');
 foreach my $command ("topo.wait_for_source('host', '2 s')", 'topo.flush()')
 {

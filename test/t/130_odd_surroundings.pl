@@ -85,10 +85,10 @@ $node->safe_psql('postgres', 'DROP DATABASE latin');
 # a transaction that the worker waits for
 create_map($node, 'postgres');
 add_ebpf_source($node, $dir);
-my ($result, undef, $stderr) = $node->psql('postgres', 'BEGIN; LOCK TABLE topo_network.flow_window, topo.source_position; SELECT topo.flush()');
+my ($result, undef, $stderr) = $node->psql('postgres', 'BEGIN; LOCK TABLE topo_network.dirty_address; SELECT topo.flush()');
 isnt($result, 0, 'flush() in a transaction that holds what the worker needs');
 like($stderr, qr/waits for this transaction/, 'is an error, also where it has written nothing');
-$node->safe_psql('postgres', 'BEGIN; LOCK TABLE topo_network.flow_window, topo.source_position; DROP EXTENSION topology CASCADE; ROLLBACK');
+$node->safe_psql('postgres', 'BEGIN; LOCK TABLE topo_network.dirty_address; DROP EXTENSION topology CASCADE; ROLLBACK');
 running('postgres', 'DROP EXTENSION in such a transaction ends, and the worker comes back after ROLLBACK');
 
 # waiting costs nothing
@@ -110,6 +110,7 @@ await($node, 'postgres', 'SELECT count(*) FROM topo.source_workers()', 0, 'both 
 $node->safe_psql('postgres', "SELECT topo.add_source(n, 'ebpf', 'flow', jsonb_build_object('pin_dir', d)) FROM (VALUES ('a', '$dir-a'), ('b', '$dir-b'), ('host', '$dir')) v (n, d)");
 await($node, 'postgres', "SELECT string_agg(source || ' ' || state, ',' ORDER BY source) FROM topo.source_status", 'a backoff,b backoff,host stopped',
 	'a source without a slot stands still');
+like($node->safe_psql('postgres', "SELECT last_error FROM topo.source_status WHERE source = 'host'"), qr/max_sources/, 'and the status says why');
 $node->safe_psql('postgres', "SELECT topo.drop_source('a')");
 running('postgres', 'and gets the next that is free');
 
@@ -131,6 +132,12 @@ $node->safe_psql('postgres', 'SELECT topo.flush()');
 running('postgres', 'and the worker resolves them');
 unlike(slurp_file($node->logfile, $started), qr/ERROR|FATAL/, 'without an error in the log');
 $target->finish;
+
+# rules that no worker could use
+($result, undef, $stderr) = $node->psql('postgres', "INSERT INTO topo.identity_rule VALUES (1, 'app', 'process', '(', 'x')");
+isnt($result, 0, 'an identity rule that is no regular expression is refused');
+like($stderr, qr/Rule 1 .*Unmatched/, 'with the reason');
+running('postgres', 'and the worker never sees it');
 
 $node->stop('fast');
 done_testing();
