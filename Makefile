@@ -57,12 +57,16 @@ endif
 # to build with.
 READY = $(MAKE) --no-print-directory PG_CONFIG=$(PG_CONFIG)
 
-.PHONY: deps test demo bench
+.PHONY: deps deps-kafka test demo bench
 
 deps:
 	test/lib/deps.sh build test demo
 
-test: deps
+# The jars of a real Apache Kafka, and what runs them.
+deps-kafka: deps
+	test/lib/deps.sh kafka
+
+test: deps deps-kafka
 	$(READY) -j2 all
 	$(READY) install
 	PG_CONFIG=$(PG_CONFIG) test/run.sh $(PARTS)
@@ -71,7 +75,7 @@ test: deps
 demo: deps
 	PG_CONFIG=$(PG_CONFIG) test/demo/run.sh
 
-bench: deps
+bench: deps deps-kafka
 	$(READY) -j2 all
 	$(READY) install
 	PG_CONFIG=$(PG_CONFIG) test/bench/run.sh

@@ -20,7 +20,7 @@ PG_MODULE_MAGIC;
 int topology_max_sources = 16;
 int topology_flush_interval = 1000;
 int topology_snapshot_interval = 2000;
-int topology_batch_memory = 16 * 1024;
+int topology_batch_memory = 64 * 1024;
 int topology_span_horizon = 600;
 int topology_restart_delay_max = 60;
 char *topology_pin_dir = NULL;
@@ -51,7 +51,7 @@ define_ingest_settings(void)
 		&topology_flush_interval, 1000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"topology.batch_memory", "Sets the memory that a batch of one source may take.",
-		"A batch that reaches it is written before its time.", &topology_batch_memory, 16 * 1024,
+		"A batch that reaches it is written before its time.", &topology_batch_memory, 64 * 1024,
 		256, 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("topology.span_horizon",
 							"Sets how long a span waits for the other side of its call.",

@@ -5,10 +5,10 @@
 #	layout	what each folder of src/ includes is what src/README.md allows
 #	style	clang-format, and no warning of gcc or clang
 #	unit	the parts that need no server, under ASan and UBSan
-#	fuzz	the decoders, for FUZZ_SECONDS (20) each
+#	fuzz	the decoders, for FUZZ_SECONDS (20) in all
 #	regress	SQL, on a private server
 #	isolation	concurrent sessions, on the same server
-#	tap	workers and capture, with real servers and the real kernel
+#	tap	workers, capture and streams, with real servers, the real kernel, a real Kafka
 #	demo	the fleet and the demo, and that nothing of them stays
 #
 # The extension must be installed in the PostgreSQL of PG_CONFIG and
@@ -168,8 +168,10 @@ part_tap() {
 	local tap=$work/tap
 	mkdir -p "$tap"
 	make -s -C "$root" PG_CONFIG="$PG_CONFIG" build/capture_dump || count 0 1 0
+	make -s -f "$root/test/lib/kafka.mk" || count 0 1 0
 	cp -a "$root/test" "$root/README.md" "$work/"
-	cp -a "$root/topology-agent" "$root/build/capture_dump" "$tap/"
+	cp -a "$root/topology-agent" "$root/build/capture_dump" "$root/build/kafka_tool" \
+		"$root/build/kafka_stream" "$tap/"
 	[ "$(id -u)" -ne 0 ] || chown -R postgres "$tap" "$work/test"
 	chmod 755 "$work"
 	(cd "$tap" && as_privileged_user env \
@@ -178,6 +180,8 @@ part_tap() {
 		PG_REGRESS="$pgxs/regress/pg_regress" \
 		TOPOLOGY_PG_BINDIR="$bindir" \
 		TOPOLOGY_AGENT="$tap/topology-agent" TOPOLOGY_CAPTURE_DUMP="$tap/capture_dump" \
+		TOPOLOGY_KAFKA_TOOL="$tap/kafka_tool" TOPOLOGY_KAFKA_STREAM="$tap/kafka_stream" \
+		TOPOLOGY_SHARED="${TOPOLOGY_SHARED:-$root/../shared}" \
 		TESTDIR="$tap" HOME="$tap" \
 		prove --timer ${PROVE_FLAGS:-} "$work"/test/t/${TAP_TESTS:-*}.pl) 2>&1 | tee "$work/output"
 	count_prove || {

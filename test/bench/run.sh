@@ -5,6 +5,7 @@
 #
 #	capture		what a connection costs in the kernel, by its own BPF statistics
 #	loss		what a bounded storm of connections loses, beside the map's count
+#	kafka		from a topic to resolved windows, beside a bare poll loop
 #	traverse	against WITH RECURSIVE, on a map of 8,000 nodes and 161,000 edges
 #
 # The first two need root and a kernel with BTF; without, they say so.
@@ -106,6 +107,11 @@ if [ -z "$reason" ]; then
 else
 	say "capture and loss: not measured, since $reason"
 fi
+
+say "kafka: records to committed, resolved windows"
+# shellcheck source=test/bench/kafka.sh
+. "$HERE/kafka.sh"
+bench_kafka
 
 say "traverse: milliseconds, medians"
 PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/traverse.sh"
