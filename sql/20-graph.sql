@@ -523,6 +523,12 @@ BEGIN
 		COMMENT ON TABLE %1$I.span_wait IS 'spans that wait for the span at the other end of their call, at the most for topology.span_horizon';
 		COMMENT ON COLUMN %1$I.span_wait.role IS '1: it calls, and waits for a callee; 2: it is called, and waits for its parent';
 
+		CREATE TABLE %1$I.open_window (
+			bucket   timestamptz PRIMARY KEY,
+			appended timestamptz NOT NULL
+		) WITH (fillfactor = 50);
+		COMMENT ON TABLE %1$I.open_window IS 'minutes of edge_window to which pairing has appended rows since they were merged';
+
 		CREATE TABLE %1$I.span_count (
 			cutoff       timestamptz NOT NULL DEFAULT '-infinity',
 			paired       bigint NOT NULL DEFAULT 0,

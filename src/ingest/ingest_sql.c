@@ -64,11 +64,7 @@ report_unknown_format(const char *format)
 
 	initStringInfo(&formats);
 	for (size_t i = 0; i < decode_format_count(); i++)
-	{
-		const decode_format *known = decode_format_at(i);
-
-		appendStringInfo(&formats, "%s%s (%s)", i > 0 ? "; " : "", known->name, known->description);
-	}
+		appendStringInfo(&formats, "%s%s", i > 0 ? ", " : "", decode_format_at(i)->name);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown format \"%s\"", format),
 			 errhint("Formats are %s; the README describes them.", formats.data)));

@@ -56,7 +56,7 @@ CREATE FUNCTION pg_temp.proto_span(app text, id bytea, parent bytea, kind bytea,
 		pg_temp.tagged(2, pg_temp.tagged(2, pg_temp.tagged(1, '\x000102030405060708090a0b0c0d0e0f') || pg_temp.tagged(2, id) ||
 			CASE WHEN parent IS NOT NULL THEN pg_temp.tagged(4, parent) ELSE '' END || '\x30' || kind ||
 			-- 2020-11-20 10:00:00 and a tenth of a second later, little-endian
-			'\x39' || '\x0040a88fb13c4916' || '\x41' || '\x00219e95b13c4916' || CASE WHEN failed THEN pg_temp.tagged(15, '\x1802') ELSE '' END)))
+			'\x39' || '\x0040bc88fb2e4916' || '\x41' || '\x0021b28efb2e4916' || CASE WHEN failed THEN pg_temp.tagged(15, '\x1802') ELSE '' END)))
 $$;
 SELECT topo.ingest('otlp_proto', pg_temp.proto_span('web', '\x0000000000000001', NULL, '\x03', false) || pg_temp.proto_span('cart', '\x0000000000000002', '\x0000000000000001', '\x02', true));
 SELECT * FROM pg_temp.calls();
