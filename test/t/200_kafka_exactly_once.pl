@@ -12,7 +12,7 @@ need_kafka();
 my $records = $ENV{TOPOLOGY_KAFKA_RECORDS} // 200_000;
 my $rounds = $ENV{TOPOLOGY_KAFKA_KILLS} // 9;
 my $kafka = Topology::Kafka->new('once');
-my $node = new_server('once', conf => "topology.batch_memory = '1MB'\n");
+my $node = new_server('once', conf => "topology.batch_memory = '1MB'\nrestart_after_crash = on\n");
 my $template = '{"host":"h","start":{ns},"end":{ns},"proto":"tcp","role":"client","local":{"ip":"10.1.0.{n:97}",'
   . '"app":"app{n:97}"},"peer":{"ip":"10.1.1.{n:89}","port":8080},"tx_bytes":7,"rx_bytes":11,"connections":1}';
 my $taken = 'SELECT coalesce(sum(records), 0) FROM topo.source_status';
@@ -84,7 +84,7 @@ $kafka->tool_input("{\"start\":\n{\"proto\":\"x\"}\n", 'produce', 'flows', '-');
 $kafka->tool('generate', 'flows', 10, '--template', $template);
 $node->safe_psql('postgres', "SELECT topo.wait_for_source('topic', '1 minute')");
 is( $node->safe_psql('postgres', q{SELECT source, convert_from(payload, 'UTF8'), reason <> '' FROM topo.dead_letter ORDER BY 2}),
-	qq{topic|{"proto":"x"}|t\ntopic|{"start":|t}, 'each record that cannot be used is a dead letter');
+	"topic|{\"proto\":\"x\"}|t\ntopic|{\"start\":|t", 'each record that cannot be used is a dead letter');
 is($node->safe_psql('postgres', $taken), $made + 10, 'and the others were taken');
 
 # a topic that was made anew is not read as if it were the old one
