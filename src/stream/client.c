@@ -22,7 +22,24 @@ keep_error(stream_client *client, rd_kafka_resp_err_t code, const char *message)
 	stream_error error;
 
 	stream_client_describe(client, code, -1, message, &error);
-	client->pending[error.kind] = error;
+	stream_client_keep(client, &error);
+}
+
+/* Brokers that refuse us are "down" too, but that is not what has to be known. */
+void
+stream_client_keep(stream_client *client, const stream_error *error)
+{
+	if (error->kind == STREAM_BROKER_AWAY && client->refusal.kind != STREAM_NO_ERROR)
+		return;
+	if (error->kind == STREAM_AUTHENTICATION || error->kind == STREAM_TLS)
+		client->refusal = *error;
+	client->pending[error->kind] = *error;
+}
+
+void
+stream_client_works(stream_client *client)
+{
+	client->refusal.kind = STREAM_NO_ERROR;
 }
 
 static void
@@ -228,5 +245,7 @@ stream_client_fail(stream_client *client, rd_kafka_resp_err_t code, const char *
 	stream_client_serve(client, 0);
 	if (stream_client_take_error(client, &cause))
 		*error = cause;
+	if (error->kind == STREAM_BROKER_AWAY && client->refusal.kind != STREAM_NO_ERROR)
+		*error = client->refusal;
 	return false;
 }

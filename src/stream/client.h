@@ -33,6 +33,7 @@ typedef struct stream_client
 	rd_kafka_t *handle;
 	stream_secrets secrets;
 	stream_error pending[STREAM_ERROR_KINDS]; /* kind is STREAM_NO_ERROR where none waits */
+	stream_error refusal; /* that a broker refused us, until one is known to take us */
 	stream_log log;
 	_Atomic uint64_t metadata_requests; /* sent so far, by librdkafka itself too */
 } stream_client;
@@ -49,6 +50,12 @@ extern void stream_client_close(stream_client *client);
 
 /* Take in what librdkafka's threads had to say.  Waits at most timeout_ms. */
 extern void stream_client_serve(stream_client *client, int timeout_ms);
+
+/* A broker took us, or did what we asked. */
+extern void stream_client_works(stream_client *client);
+
+/* Have an error wait for the owner. */
+extern void stream_client_keep(stream_client *client, const stream_error *error);
 
 /* Take out the gravest error that waits; false if none does. */
 extern bool stream_client_take_error(stream_client *client, stream_error *error);

@@ -199,6 +199,7 @@ stream_consumer_metadata(stream_consumer *consumer, int timeout_ms, stream_metad
 		consumer->metadata_seen++;
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return stream_client_fail(&consumer->client, code, "could not ask a broker", error);
+	stream_client_works(&consumer->client);
 	good = read_metadata(consumer, answer, metadata, error);
 	rd_kafka_metadata_destroy(answer);
 	return good;

@@ -33,6 +33,7 @@ struct stream_producer
 static void
 on_report(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
 {
+	/* the opaque pointer is the client's, which stands first */
 	stream_producer *producer = opaque;
 	stream_error error;
 
@@ -41,6 +42,7 @@ on_report(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
 	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 	{
 		producer->counts.delivered++;
+		stream_client_works(&producer->client);
 		return;
 	}
 	producer->counts.failed++;
@@ -48,8 +50,8 @@ on_report(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
 		message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
 		return;
 	stream_client_describe(&producer->client, message->err, message->partition,
-						   rd_kafka_message_errstr(message), &error);
-	producer->client.pending[error.kind] = error;
+						   rd_kafka_err2str(message->err), &error);
+	stream_client_keep(&producer->client, &error);
 }
 
 static rd_kafka_conf_t *

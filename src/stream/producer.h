@@ -38,7 +38,7 @@ typedef enum stream_sent
 {
 	STREAM_SENT,
 	STREAM_FULL,   /* no room: serve, and try again later */
-	STREAM_REFUSED /* never: error says why, such as a record too large */
+	STREAM_REFUSED /* error says why: a record too large, no such topic */
 } stream_sent;
 
 /* As stream_consumer_open(). */

@@ -34,6 +34,7 @@
 
 #define TIMEOUT_MS   10000
 #define READY_MS     250
+#define POLL_NS      10000000
 #define MAX_SETTINGS 32
 
 static const char *brokers = "127.0.0.1:9092";
@@ -180,9 +181,31 @@ command_cluster(int argc, char **argv)
 	return 0;
 }
 
-/* Wait for the answer to a request about topics; dies unless it is success. */
+/* How many partitions the broker says the topic has; 0: there is none. */
+static int32_t
+look_up(rd_kafka_t *client, const char *topic)
+{
+	rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
+	const struct rd_kafka_metadata *metadata;
+	int32_t count;
+
+	tool_check(rd_kafka_metadata(client, 0, handle, &metadata, TIMEOUT_MS), "metadata");
+	count = metadata->topics[0].err ? 0 : metadata->topics[0].partition_cnt;
+	for (int32_t i = 0; i < count; i++)
+		if (metadata->topics[0].partitions[i].leader < 0)
+			count = -1;
+	rd_kafka_metadata_destroy(metadata);
+	rd_kafka_topic_destroy(handle);
+	return count;
+}
+
+/*
+ * Wait for the answer to a request about topics; dies unless it is success.  The
+ * controller answers before the broker knows: if topic is given, wait until that
+ * says that it has so many partitions.
+ */
 static void
-finish_request(rd_kafka_t *client, rd_kafka_queue_t *queue)
+finish_request(rd_kafka_t *client, rd_kafka_queue_t *queue, const char *topic, int32_t partitions)
 {
 	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TIMEOUT_MS);
 	const rd_kafka_topic_result_t **results = NULL;
@@ -203,6 +226,8 @@ finish_request(rd_kafka_t *client, rd_kafka_queue_t *queue)
 	for (size_t i = 0; i < count; i++)
 		tool_check(rd_kafka_topic_result_error(results[i]), rd_kafka_topic_result_name(results[i]));
 	rd_kafka_event_destroy(event);
+	while (topic != NULL && look_up(client, topic) != partitions)
+		nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
 	rd_kafka_queue_destroy(queue);
 	rd_kafka_destroy(client);
 }
@@ -236,7 +261,7 @@ command_create(int argc, char **argv)
 		set_topic_option(topic, argv[i]);
 	rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
 	rd_kafka_NewTopic_destroy(topic);
-	finish_request(client, queue);
+	finish_request(client, queue, argv[1], (int32_t) tool_number(argv[2]));
 	return 0;
 }
 
@@ -252,7 +277,7 @@ command_delete(int argc, char **argv)
 	topic = rd_kafka_DeleteTopic_new(argv[1]);
 	rd_kafka_DeleteTopics(client, &topic, 1, NULL, queue);
 	rd_kafka_DeleteTopic_destroy(topic);
-	finish_request(client, queue);
+	finish_request(client, queue, argv[1], 0);
 	return 0;
 }
 
@@ -279,7 +304,7 @@ command_partitions(int argc, char **argv)
 		tool_die("%s", reason);
 	rd_kafka_CreatePartitions(client, &partitions, 1, NULL, queue);
 	rd_kafka_NewPartitions_destroy(partitions);
-	finish_request(client, queue);
+	finish_request(client, queue, argv[1], (int32_t) tool_number(argv[2]));
 	return 0;
 }
 
@@ -299,7 +324,7 @@ command_forget(int argc, char **argv)
 	rd_kafka_DeleteRecords(client, &records, 1, NULL, queue);
 	rd_kafka_DeleteRecords_destroy(records);
 	rd_kafka_topic_partition_list_destroy(list);
-	finish_request(client, queue);
+	finish_request(client, queue, NULL, 0);
 	return 0;
 }
 

@@ -313,6 +313,13 @@ subtest 'passwords and permissions' => sub {
 	$out = $attempt->($kafka->sasl, @sasl, '-X', 'sasl.username=bob', '-X', 'sasl.password=bob-secret');
 	like($out, qr/^error (authorization|unknown topic) /m, 'that a user may not read is told');
 
+	# with its first error ignored, what follows still tells the cause
+	($out) = '';
+	IPC::Run::run([ $program, 'consume', $kafka->sasl, 'guarded', state_of('secure'), '--seconds', 3,
+			@sasl, '-X', 'sasl.username=alice', '-X', "sasl.password=$secret" ],
+		'>', \$out, '2>&1', IPC::Run::timeout(60));
+	unlike($out, qr/^error broker away/m, 'a broker that refuses us is not called away');
+
 	$out = $attempt->($kafka->tls, @tls, @alice);
 	like($out, qr/^error tls -1 /m, 'a certificate of an unknown authority is told');
 
