@@ -378,6 +378,7 @@ BEGIN
 			endpoint   bigint,
 			via        bigint[],
 			confidence real NOT NULL DEFAULT 1 CHECK (confidence BETWEEN 0 AND 1),
+			app_confidence real CHECK (app_confidence BETWEEN 0 AND 1),
 			first_seen timestamptz NOT NULL,
 			last_seen  timestamptz NOT NULL,
 			traffic    topo.traffic NOT NULL
@@ -385,6 +386,9 @@ BEGIN
 		CREATE INDEX ON %1$I.edge_window (bucket, part);
 		COMMENT ON TABLE %1$I.edge_window IS 'traffic of each edge in each minute; the rows of one edge and minute are merged when read';
 		COMMENT ON COLUMN %1$I.edge_window.part IS 'which window of stage 1 of the minute the row was resolved from';
+		COMMENT ON COLUMN %1$I.edge_window.via IS 'the intermediaries between, in order';
+		COMMENT ON COLUMN %1$I.edge_window.confidence IS 'how surely src calls dst';
+		COMMENT ON COLUMN %1$I.edge_window.app_confidence IS 'how surely the app of src calls that of dst; NULL: the same';
 		COMMENT ON COLUMN %1$I.edge_window.endpoint IS 'the API operation of dst that was called, where it is known';
 		$ddl$, schema);
 END
@@ -420,6 +424,32 @@ BEGIN
 		COMMENT ON TABLE %1$I.flow_window IS 'stage 1: what each end reported, by address, in windows of 10 seconds; rows of one window are merged when read';
 		COMMENT ON COLUMN %1$I.flow_window.role IS '1: the local end is the client, 2: it is the server';
 		COMMENT ON COLUMN %1$I.flow_window.traffic IS 'as the local end sees it: bytes_sent are those that it sent';
+
+		CREATE TABLE %1$I.translation (
+			bucket              timestamptz NOT NULL,
+			scope               text NOT NULL,
+			protocol            smallint NOT NULL,
+			client_address      inet NOT NULL,
+			target_address      inet NOT NULL,
+			target_port         integer NOT NULL,
+			out_client_address  inet NOT NULL,
+			out_target_address  inet NOT NULL,
+			out_target_port     integer NOT NULL,
+			connections         bigint NOT NULL
+		);
+		CREATE INDEX ON %1$I.translation (out_target_address, out_client_address, bucket);
+		CREATE INDEX ON %1$I.translation (target_address, client_address, bucket);
+		COMMENT ON TABLE %1$I.translation IS 'stage 1: how hosts that forward have translated connections, in windows of 10 seconds; rows of one window are added up when read';
+
+		CREATE TABLE %1$I.attribution_window (
+			bucket      timestamptz NOT NULL,
+			share       text NOT NULL,
+			connections bigint NOT NULL,
+			bytes       numeric NOT NULL
+		);
+		CREATE INDEX ON %1$I.attribution_window (bucket);
+		COMMENT ON TABLE %1$I.attribution_window IS 'of each flow window, the connections and bytes that were counted, by what is known of their ends; topo.attribution shows it';
+		COMMENT ON COLUMN %1$I.attribution_window.share IS 'attributed, external, unattributed, ambiguous or overflow';
 
 		CREATE TABLE %1$I.dirty_window (bucket timestamptz NOT NULL);
 		COMMENT ON TABLE %1$I.dirty_window IS 'flow windows that changed since they were resolved';

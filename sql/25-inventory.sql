@@ -161,6 +161,22 @@ $$;
 COMMENT ON FUNCTION topo.set_address(inet, text, tstzrange, integer, text) IS
 'say that a node holds an address (or one port of it) for a time; outweighs what was learned from traffic';
 
+CREATE FUNCTION topo.check_intermediary_kind(kind text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	kinds CONSTANT text[] := ARRAY['load_balancer', 'nat', 'gateway', 'proxy', 'virtual_address'];
+BEGIN
+	IF kind IS NULL OR kind <> ALL (kinds) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('unknown kind %s of intermediary', coalesce(quote_literal(kind), 'NULL')),
+			HINT = format('Kinds are %s.', array_to_string(kinds, ', '));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION topo.check_intermediary_kind(text) IS 'an error for a kind of intermediary that there is not';
+
 CREATE FUNCTION topo.set_intermediary(name text, kind text, address inet, port integer DEFAULT NULL,
 									  backends text[] DEFAULT NULL)
 RETURNS void
@@ -169,14 +185,9 @@ SET search_path = pg_catalog, topo, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	kinds CONSTANT text[] := ARRAY['load_balancer', 'nat', 'gateway', 'proxy', 'virtual_address'];
 	id bigint;
 BEGIN
-	IF set_intermediary.kind IS NULL OR set_intermediary.kind <> ALL (kinds) THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('unknown kind %s of intermediary', coalesce(quote_literal(set_intermediary.kind), 'NULL')),
-			HINT = format('Kinds are %s.', array_to_string(kinds, ', '));
-	END IF;
+	PERFORM topo.check_intermediary_kind(set_intermediary.kind);
 	IF EXISTS (SELECT FROM unnest(set_intermediary.backends) b WHERE coalesce(b, '') = '') THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = 'a backend needs a name',

@@ -375,9 +375,53 @@ CREATE AGGREGATE topo.distinct_nodes(bigint[]) (
 COMMENT ON AGGREGATE topo.distinct_nodes(bigint[]) IS
 'the ids that are in any of the arrays; unlike array_agg(DISTINCT) it does not force a sort';
 
+CREATE FUNCTION topo.ways_step(ways text[], way bigint[]) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	IF array_to_string(way, ' ') = ANY (ways) THEN
+		RETURN ways;
+	END IF;
+	RETURN topo.joined_ways(ways, ARRAY[array_to_string(way, ' ')]);
+END
+$$;
+COMMENT ON FUNCTION topo.ways_step(text[], bigint[]) IS 'ways(via): take one way';
+
+CREATE FUNCTION topo.joined_ways(ways text[], more text[]) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	IF ways @> more THEN
+		RETURN ways;
+	END IF;
+	RETURN ARRAY(SELECT unnest(ways) UNION SELECT unnest(more) ORDER BY 1);
+END
+$$;
+COMMENT ON FUNCTION topo.joined_ways(text[], text[]) IS 'ways(via): put two states together';
+
+CREATE AGGREGATE topo.ways(bigint[]) (
+	SFUNC = topo.ways_step,
+	STYPE = text[],
+	INITCOND = '{}',
+	COMBINEFUNC = topo.joined_ways,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE topo.ways(bigint[]) IS 'the distinct ways, each written as the ids of its intermediaries; unlike array_agg(DISTINCT) it does not force a sort';
+
+CREATE AGGREGATE topo.ways(text[]) (
+	SFUNC = topo.joined_ways,
+	STYPE = text[],
+	INITCOND = '{}',
+	COMBINEFUNC = topo.joined_ways,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE topo.ways(text[]) IS 'the distinct ways that are in any of the arrays';
+
 CREATE FUNCTION topo.window_edges(graph topo.graph, during tstzrange, level "char")
 RETURNS TABLE (src bigint, dst bigint, traffic topo.traffic, first_seen timestamptz, last_seen timestamptz,
-			   via bigint[], confidence real, endpoints bigint[])
+			   ways text[], confidence real, endpoints bigint[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10000
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
@@ -391,19 +435,21 @@ BEGIN
 	RETURN QUERY EXECUTE format($windows$
 		WITH finest AS (
 			SELECT w.src, w.dst, w.endpoint, topo.merge(w.traffic) AS traffic, min(w.first_seen) AS first_seen,
-				   max(w.last_seen) AS last_seen, topo.distinct_nodes(w.via) AS via, min(w.confidence) AS confidence
+				   max(w.last_seen) AS last_seen, topo.ways(w.via) AS ways,
+				   max(%5$s) AS confidence
 			FROM %1$I.edge_window w
 			WHERE w.bucket > $1 AND w.bucket < $2
 			GROUP BY w.src, w.dst, w.endpoint
 		)
-		SELECT %2$s, %3$s, topo.merge(f.traffic), min(f.first_seen), max(f.last_seen), topo.distinct_nodes(f.via),
-			   min(f.confidence), array_agg(f.endpoint) FILTER (WHERE f.endpoint IS NOT NULL)
+		SELECT %2$s, %3$s, topo.merge(f.traffic), min(f.first_seen), max(f.last_seen), topo.ways(f.ways),
+			   max(f.confidence), array_agg(f.endpoint) FILTER (WHERE f.endpoint IS NOT NULL)
 		FROM finest f %4$s
 		GROUP BY 1, 2
 		$windows$, graph.schema_name,
 		CASE level WHEN 'c' THEN 'f.src' ELSE 'topo.app_of(s)' END,
 		CASE level WHEN 'c' THEN 'f.dst' ELSE 'topo.app_of(d)' END,
-		CASE level WHEN 'c' THEN '' ELSE 'JOIN topo.node s ON s.id = f.src JOIN topo.node d ON d.id = f.dst' END)
+		CASE level WHEN 'c' THEN '' ELSE 'JOIN topo.node s ON s.id = f.src JOIN topo.node d ON d.id = f.dst' END,
+		CASE level WHEN 'c' THEN 'w.confidence' ELSE 'coalesce(w.app_confidence, w.confidence)' END)
 	USING after, before;
 END
 $$;
@@ -412,7 +458,7 @@ COMMENT ON FUNCTION topo.window_edges(topo.graph, tstzrange, "char") IS
 
 CREATE FUNCTION topo.live_edges(graph topo.graph, level "char")
 RETURNS TABLE (src bigint, dst bigint, traffic topo.traffic, first_seen timestamptz, last_seen timestamptz,
-			   via bigint[], confidence real, endpoints bigint[])
+			   ways text[], confidence real, endpoints bigint[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10000
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
@@ -429,7 +475,7 @@ BEGIN
 			GROUP BY n.src, n.dst
 		)
 		SELECT l.src, l.dst, coalesce(w.traffic, topo.traffic()), coalesce(s.first_seen, w.first_seen),
-			   coalesce(s.last_seen, w.last_seen), w.via, w.confidence, w.endpoints
+			   coalesce(s.last_seen, w.last_seen), coalesce(w.ways, '{}'), w.confidence, w.endpoints
 		FROM link l
 			 LEFT JOIN topo.window_edges($1, $2, $3) w ON w.src = l.src AND w.dst = l.dst
 			 LEFT JOIN seen s ON s.src = l.src AND s.dst = l.dst
@@ -464,6 +510,34 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.node_labels(bigint[]) IS 'how nodes are written, in order';
 
+CREATE FUNCTION topo.via_labels(ways text[]) RETURNS text[]
+LANGUAGE sql STABLE PARALLEL SAFE STRICT
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	WITH way AS (
+		SELECT w.way, array_agg(topo.node_label(n.type, n.name) ORDER BY i.position) AS labels
+		FROM unnest(ways) w (way)
+			 CROSS JOIN LATERAL unnest(string_to_array(w.way, ' ')::bigint[]) WITH ORDINALITY i (node, position)
+			 JOIN topo.node n ON n.id = i.node
+		GROUP BY 1
+	), named AS (
+		SELECT DISTINCT ON (l.label) l.label, w.rank, l.position
+		FROM (SELECT y.labels, row_number() OVER (ORDER BY cardinality(y.labels) DESC, y.labels COLLATE "C") AS rank FROM way y) w
+			 CROSS JOIN LATERAL unnest(w.labels) WITH ORDINALITY l (label, position)
+		ORDER BY l.label, w.rank, l.position
+	)
+	SELECT array_agg(n.label ORDER BY n.rank, n.position) FROM named n
+$$;
+COMMENT ON FUNCTION topo.via_labels(text[]) IS
+'the intermediaries of some ways, each once: those of the longest way in its order, then what others have besides';
+
+CREATE FUNCTION topo.weighed(confidence real, ways text[], graphs text[], caller_told boolean, callee_told boolean) RETURNS real
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN confidence < 1 AND ways <> '{}' AND NOT graphs && ARRAY['ipc', 'trace'] AND caller_told AND callee_told
+			THEN confidence / 4 ELSE confidence END;
+COMMENT ON FUNCTION topo.weighed(real, text[], text[], boolean, boolean) IS
+'confidence of an edge over graphs: where one was apportioned by the network, and both its ends tell of their calls in metrics or traces, which do not have it, it is believed a quarter';
+
 CREATE FUNCTION topo.merged_edges(during tstzrange, asked text[], level text)
 RETURNS TABLE (source text, target text, graphs text[], traffic topo.traffic,
 			   first_seen timestamptz, last_seen timestamptz, via text[], confidence real, endpoints text[])
@@ -484,7 +558,7 @@ BEGIN
 									   topo.merge(e.traffic) FILTER (WHERE g.name = 'trace'),
 									   sum(topo.requests(e.traffic)) FILTER (WHERE g.name = 'ipc')) AS traffic,
 			   min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen,
-			   topo.distinct_nodes(e.via) AS via, min(e.confidence) AS confidence,
+			   topo.ways(e.ways) AS ways, max(e.confidence) AS confidence,
 			   topo.distinct_nodes(e.endpoints) AS endpoints
 		FROM unnest(chosen) g,
 			 LATERAL (SELECT * FROM topo.live_edges(g, code) WHERE during IS NULL
@@ -492,7 +566,9 @@ BEGIN
 					  SELECT * FROM topo.window_edges(g, during, code) WHERE during IS NOT NULL) e
 		GROUP BY e.src, e.dst
 	), label AS MATERIALIZED (
-		SELECT n.id, topo.node_label(n.type, n.name) AS label
+		SELECT n.id, topo.node_label(n.type, n.name) AS label,
+			   n.id IN (SELECT e.src FROM edge e WHERE e.graphs && ARRAY['ipc', 'trace']) AS caller_told,
+			   n.id IN (SELECT e.dst FROM edge e WHERE e.graphs && ARRAY['ipc', 'trace']) AS callee_told
 		FROM topo.node n
 		WHERE n.id IN (SELECT e.src FROM edge e UNION SELECT e.dst FROM edge e)
 	)
@@ -501,7 +577,8 @@ BEGIN
 		   CASE WHEN cardinality(e.graphs) = 1 THEN e.graphs
 				ELSE ARRAY(SELECT x FROM unnest(e.graphs) x ORDER BY x COLLATE "C") END,
 		   e.traffic, e.first_seen, e.last_seen,
-		   CASE WHEN e.via IS NOT NULL THEN topo.node_labels(e.via) END, e.confidence,
+		   CASE WHEN e.ways <> '{}' THEN topo.via_labels(e.ways) END,
+		   topo.weighed(e.confidence, e.ways, e.graphs, s.caller_told, d.callee_told),
 		   CASE WHEN e.endpoints IS NOT NULL THEN topo.node_labels(e.endpoints) END
 	FROM edge e JOIN label s ON s.id = e.src JOIN label d ON d.id = e.dst;
 END
@@ -527,7 +604,7 @@ COMMENT ON FUNCTION topo.edges(tstzrange, text[], text) IS
 'who calls whom: live (during NULL: the live edges, with the traffic of the last edge_ttl), or in the windows that overlap a range.
 One row for each source and target over all graphs asked for; graphs NULL: network, ipc and trace where they are, else all.
 Connections and bytes are those of network; requests, errors and latency those of ipc where it saw the edge, else of trace: both count the same calls, so they are never added up.
-via: the intermediaries between the two; confidence: the least of what was merged, NULL where no window says; endpoints: the API operations of the target that were called';
+via: the intermediaries between the two, in order; confidence: how surely the one calls the other, by the best of the windows, NULL where none says; endpoints: the API operations of the target that were called';
 
 CREATE VIEW topo.dependency AS SELECT * FROM topo.edges();
 COMMENT ON VIEW topo.dependency IS 'who calls whom now: topo.edges()';

@@ -10,6 +10,9 @@ extern int topology_flush_interval;    /* ms between two batches of a source */
 extern int topology_snapshot_interval; /* ms between two looks at open connections */
 extern int topology_batch_memory;      /* kB that a batch may take in memory */
 extern int topology_span_horizon;      /* s that a span waits for the other side of its call */
+extern int topology_resolve_memory;    /* kB that the resolution of flows may take in memory */
+extern int topology_max_address_nodes; /* nodes that stand for addresses nobody is known to hold */
+extern int topology_max_apportioned_edges; /* edges of one listener and window */
 extern int topology_restart_delay_max; /* s, the longest wait before a failed worker's restart */
 extern char *topology_pin_dir;         /* where topology-agent pin has put its objects */
 

@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
@@ -22,6 +24,9 @@ int topology_flush_interval = 1000;
 int topology_snapshot_interval = 2000;
 int topology_batch_memory = 64 * 1024;
 int topology_span_horizon = 600;
+int topology_resolve_memory = 256 * 1024;
+int topology_max_address_nodes = 10000;
+int topology_max_apportioned_edges = 10000;
 int topology_restart_delay_max = 60;
 char *topology_pin_dir = NULL;
 
@@ -60,6 +65,26 @@ define_ingest_settings(void)
 }
 
 static void
+define_resolve_settings(void)
+{
+	DefineCustomIntVariable(
+		"topology.resolve_memory", "Sets the memory that the resolution of flows may take.",
+		"What does not fit goes to temporary files.", &topology_resolve_memory, 256 * 1024,
+		16 * 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"topology.max_address_nodes",
+		"Sets how many nodes may stand for private addresses that nobody is known to hold.",
+		"All further ones are the node address:overflow.", &topology_max_address_nodes, 10000, 0,
+		INT_MAX, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("topology.max_apportioned_edges",
+							"Sets how many edges one listener of an intermediary may become in a "
+							"window.",
+							"Where callers times callees are more, its hops stay what they are.",
+							&topology_max_apportioned_edges, 10000, 1, INT_MAX, PGC_SIGHUP, 0, NULL,
+							NULL, NULL);
+}
+
+static void
 define_capture_settings(void)
 {
 	DefineCustomIntVariable(
@@ -78,6 +103,7 @@ void
 _PG_init(void)
 {
 	define_ingest_settings();
+	define_resolve_settings();
 	define_capture_settings();
 	if (process_shared_preload_libraries_in_progress)
 		define_worker_settings();

@@ -1,6 +1,6 @@
 /*
  * resolve.h
- *		Resolution as the workers and flush() run it; sql/41-resolve.sql does it.
+ *		Resolution as the workers and flush() run it; sql/43-resolve.sql does it.
  */
 #ifndef TOPOLOGY_RESOLVE_H
 #define TOPOLOGY_RESOLVE_H

@@ -1,0 +1,108 @@
+--
+-- What is outside, and what stands in for an address that nobody is known to hold.
+--
+-- Rules by network name what is outside: external:<name>.  A public address
+-- without a rule is external:internet.  A private one is a node of its own,
+-- address:<address>, as long as there are fewer than topology.max_address_nodes of
+-- these; all further ones are address:overflow.  So neither a scan nor a
+-- million clients fill the dictionary of nodes.
+--
+
+CREATE TABLE topo.external_rule (
+	network cidr PRIMARY KEY,
+	name    text NOT NULL CHECK (name <> '' AND topo.is_printable(name) AND octet_length(name) <= 512)
+);
+COMMENT ON TABLE topo.external_rule IS 'networks that are outside; the narrowest that holds an address names it';
+COMMENT ON COLUMN topo.external_rule.name IS 'addresses there that nobody is known to hold are the node external:<name>';
+SELECT pg_catalog.pg_extension_config_dump('topo.external_rule', '');
+
+CREATE FUNCTION topo.set_external(network cidr, name text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF set_external.network IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed',
+			MESSAGE = 'there is no network to name',
+			HINT = 'For example topo.set_external(''203.0.113.0/24'', ''payment-provider'').';
+	END IF;
+	PERFORM topo.check_node('external', set_external.name);
+	INSERT INTO topo.external_rule (network, name) VALUES (set_external.network, set_external.name)
+	ON CONFLICT (network) DO UPDATE SET name = excluded.name;
+END
+$$;
+COMMENT ON FUNCTION topo.set_external(cidr, text) IS
+'name a network that is outside: addresses in it that nobody is known to hold are the node external:<name>';
+
+CREATE FUNCTION topo.is_private(address inet) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+RETURN CASE family(address)
+	WHEN 4 THEN address <<= inet '10.0.0.0/8' OR address <<= inet '172.16.0.0/12' OR address <<= inet '192.168.0.0/16'
+			 OR address <<= inet '100.64.0.0/10' OR address <<= inet '169.254.0.0/16' OR address <<= inet '127.0.0.0/8'
+			 OR address <<= inet '0.0.0.0/8' OR address <<= inet '224.0.0.0/3'
+	ELSE NOT address <<= inet '2000::/3' OR address <<= inet '2001:db8::/32' END;
+COMMENT ON FUNCTION topo.is_private(inet) IS
+'whether an address means something only within a network: private, shared, link-local, loopback, multicast or reserved';
+
+CREATE FUNCTION topo.address_label(scope text, address inet) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN scope = '' THEN pg_catalog.host(address) ELSE scope || '/' || pg_catalog.host(address) END;
+COMMENT ON FUNCTION topo.address_label(text, inet) IS 'the name of the node that stands for an address without an owner';
+
+CREATE FUNCTION topo.stand_in(scope text, address inet, OUT type text, OUT name text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT CASE WHEN r.name IS NOT NULL OR NOT topo.is_private(address) THEN 'external' ELSE 'address' END,
+		   coalesce(r.name, CASE WHEN topo.is_private(address) THEN topo.address_label(scope, address) ELSE 'internet' END)
+	FROM (SELECT) here
+		 LEFT JOIN LATERAL (SELECT e.name FROM topo.external_rule e WHERE address <<= e.network
+							ORDER BY masklen(e.network) DESC LIMIT 1) r ON true
+$$;
+COMMENT ON FUNCTION topo.stand_in(text, inet) IS 'the node that stands for an address that nobody is known to hold';
+
+-- What the rules say of flows that are in the map already, they say from now on.
+CREATE FUNCTION topo.external_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	network inet := coalesce(NEW.network, OLD.network);
+BEGIN
+	IF to_regclass('topo_network.flow_window') IS NOT NULL THEN
+		INSERT INTO topo_network.dirty_window (bucket)
+		SELECT DISTINCT f.bucket FROM topo_network.flow_window f
+		WHERE f.peer_address <<= network OR f.local_address <<= network OR f.nat_peer_address <<= network;
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION topo.external_changed() IS 'has windows resolved again after a change of what is outside';
+
+CREATE TRIGGER external_changed AFTER INSERT OR UPDATE OR DELETE ON topo.external_rule
+	FOR EACH ROW EXECUTE FUNCTION topo.external_changed();
+COMMENT ON TRIGGER external_changed ON topo.external_rule IS 'the map follows the rules';
+
+CREATE FUNCTION topo.forget_addresses() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	IF to_regclass('topo_network.edge_window') IS NULL THEN
+		RETURN;
+	END IF;
+	WITH used AS (
+		SELECT w.src AS node FROM topo_network.edge_window w
+		UNION SELECT w.dst FROM topo_network.edge_window w
+		UNION SELECT e.src FROM topo_network.live_edge e
+		UNION SELECT e.dst FROM topo_network.live_edge e
+	)
+	DELETE FROM topo.node n
+	WHERE n.type = 'address' AND n.tier IS NULL AND n.domain IS NULL AND n.properties = '{}'
+	  AND NOT EXISTS (SELECT FROM used u WHERE u.node = n.id)
+	  AND NOT EXISTS (SELECT FROM topo.address a WHERE a.node = n.id);
+END
+$$;
+COMMENT ON FUNCTION topo.forget_addresses() IS
+'drop the nodes that stood for addresses of which no window tells any more, to make room for others';

@@ -1,0 +1,280 @@
+--
+-- Resolution: from the hops of flow windows to who calls whom.
+--
+-- Each dirty flow window is computed anew from stage 1, in one statement, so
+-- that deleting the old edges and writing the new ones see the same rows: a
+-- flow committed meanwhile is in neither, and its own mark brings the window
+-- back.  So windows resolve to the same edges in whatever order records and
+-- evidence come, and resolving twice changes nothing.
+--
+-- An address with no owner, or with several, becomes the node that stands in for
+-- it (36-external.sql).  Hops from and to intermediaries (all of topo.intermediary
+-- but those of kind nat, which 41-hops.sql takes care of) are joined in each
+-- window, by absorb_hops(); src/resolve/absorb.h has the method, with its formula.
+-- They are handed to it in the order of their names, not of ids, which depend on
+-- what came first.
+--
+-- Cost: that of hops_of(), and for the hops of intermediaries some 2 us each.
+-- Memory: topology.resolve_memory for each sort and hash of the statement; what
+-- does not fit goes to disk.  The hops of one window's intermediaries are held as
+-- an array.  One resolver at a time (an advisory lock).
+--
+
+CREATE TYPE topo.edge_key AS (src bigint, dst bigint, type integer);
+COMMENT ON TYPE topo.edge_key IS 'an edge of a graph, at the finest level known';
+
+CREATE TYPE topo.seen_edge AS (src bigint, dst bigint, type integer, first_seen timestamptz, last_seen timestamptz);
+COMMENT ON TYPE topo.seen_edge IS 'an edge of a graph, and when it was seen';
+
+CREATE TYPE topo.absorb_node AS (id bigint, app bigint, between boolean, reports boolean);
+COMMENT ON TYPE topo.absorb_node IS 'an end of a hop, for absorb_hops(): between: an intermediary; reports: its host reports all its connections';
+
+CREATE TYPE topo.absorb_hop AS (src bigint, dst bigint, listener integer, via bigint[], confidence real,
+								first_seen timestamptz, last_seen timestamptz, traffic topo.traffic);
+COMMENT ON TYPE topo.absorb_hop IS 'a hop from or to an intermediary, for absorb_hops()';
+
+CREATE TYPE topo.absorb_backend AS (intermediary bigint, port integer, node bigint);
+COMMENT ON TYPE topo.absorb_backend IS 'what the inventory declares behind a listener of an intermediary; a port of NULL: behind each';
+
+CREATE FUNCTION topo.absorb_hops(nodes topo.absorb_node[], hops topo.absorb_hop[], backends topo.absorb_backend[], most bigint)
+RETURNS TABLE (src bigint, dst bigint, via bigint[], confidence real, app_confidence real,
+			   first_seen timestamptz, last_seen timestamptz, traffic topo.traffic)
+LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 100
+AS 'MODULE_PATHNAME', 'topology_absorb_hops';
+COMMENT ON FUNCTION topo.absorb_hops(topo.absorb_node[], topo.absorb_hop[], topo.absorb_backend[], bigint) IS
+'the hops of one window, of which each has an intermediary at an end, to edges from caller to callee; most: edges that one listener may become, above which its hops stay';
+
+CREATE FUNCTION topo.resolve_windows(buckets timestamptz[]) RETURNS topo.edge_key[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	max_addresses CONSTANT bigint := current_setting('topology.max_address_nodes');
+	most CONSTANT bigint := current_setting('topology.max_apportioned_edges');
+	shrunk topo.edge_key[];
+BEGIN
+	WITH hop AS MATERIALIZED (
+		SELECT * FROM topo.hops_of(buckets)
+	), unowned AS MATERIALIZED (
+		SELECT DISTINCT u.scope, u.address
+		FROM (SELECT h.scope, h.caller AS address FROM hop h WHERE h.caller_node IS NULL
+			  UNION ALL
+			  SELECT h.scope, h.target FROM hop h WHERE h.target_node IS NULL) u
+	), standing_in AS MATERIALIZED (
+		SELECT u.scope, u.address, s.type, s.name FROM unowned u CROSS JOIN LATERAL topo.stand_in(u.scope, u.address) s
+	), missing AS (
+		SELECT s.type, s.name, row_number() OVER (PARTITION BY s.type ORDER BY s.name COLLATE "C") AS position
+		FROM (SELECT DISTINCT type, name FROM standing_in) s
+		WHERE NOT EXISTS (SELECT FROM topo.node n WHERE n.type = s.type AND n.name = s.name)
+	), room AS (
+		SELECT max_addresses - count(*) AS addresses FROM topo.node n WHERE n.type = 'address'
+	), made AS (
+		INSERT INTO topo.node (type, name)
+		SELECT m.type, m.name FROM missing m, room r WHERE m.type <> 'address' OR m.position <= r.addresses
+		UNION
+		SELECT 'address', 'overflow' FROM missing m, room r WHERE m.type = 'address' AND m.position > r.addresses
+		ORDER BY 1, 2
+		ON CONFLICT (type, name) DO UPDATE SET name = excluded.name
+		RETURNING id, type, name
+	), known AS MATERIALIZED (
+		SELECT m.id, m.type, m.name FROM made m
+		UNION
+		SELECT n.id, n.type, n.name FROM standing_in s JOIN topo.node n ON n.type = s.type AND n.name = s.name
+	), stand_in AS MATERIALIZED (
+		SELECT s.scope, s.address, s.type, coalesce(k.id, o.id) AS id, coalesce(k.name, o.name) AS name
+		FROM standing_in s
+			 LEFT JOIN known k ON k.type = s.type AND k.name = s.name
+			 LEFT JOIN (SELECT m.id, m.name FROM made m WHERE m.type = 'address' AND m.name = 'overflow'
+						UNION SELECT n.id, n.name FROM topo.node n WHERE n.type = 'address' AND n.name = 'overflow') o ON s.type = 'address'
+	), ended AS MATERIALIZED (
+		SELECT h.*, coalesce(h.caller_node, c.id) AS src, coalesce(h.target_node, t.id) AS dst,
+			   b.node IS NOT NULL AS to_intermediary, a.node IS NOT NULL OR b.node IS NOT NULL AS through
+		FROM hop h
+			 LEFT JOIN stand_in c ON h.caller_node IS NULL AND c.scope = h.scope AND c.address = h.caller
+			 LEFT JOIN stand_in t ON h.target_node IS NULL AND t.scope = h.scope AND t.address = h.target
+			 LEFT JOIN topo.intermediary a ON a.node = h.caller_node AND a.kind <> 'nat'
+			 LEFT JOIN topo.intermediary b ON b.node = h.target_node AND b.kind <> 'nat'
+	), through AS MATERIALIZED (
+		SELECT e.bucket, e.src, e.dst, CASE WHEN e.to_intermediary THEN e.listener END AS listener, e.via, min(e.confidence) AS confidence,
+			   min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen, topo.merge(e.traffic) AS traffic
+		FROM ended e WHERE e.through
+		GROUP BY 1, 2, 3, 4, 5
+	), end_point AS MATERIALIZED (
+		SELECT t.bucket, t.id, coalesce(topo.app_of(n), t.id) AS app, i.node IS NOT NULL AS between,
+			   i.node IS NOT NULL AND EXISTS (
+				SELECT FROM topo.address a JOIN topo.reporter p ON p.address = a.address AND p.scope = a.scope
+				WHERE a.node = t.id AND a.valid @> t.bucket AND p.valid && tstzrange(t.bucket, t.bucket + interval '10 seconds')) AS reports,
+			   coalesce(topo.node_label(n.type, n.name), s.name) AS label
+		FROM (SELECT bucket, src AS id FROM through UNION SELECT bucket, dst FROM through) t
+			 LEFT JOIN topo.node n ON n.id = t.id
+			 LEFT JOIN topo.intermediary i ON i.node = t.id AND i.kind <> 'nat'
+			 -- just made, so not to be seen in topo.node
+			 LEFT JOIN (SELECT DISTINCT id, topo.node_label(type, name) AS name FROM stand_in) s ON s.id = t.id AND n.id IS NULL
+	), joined AS (
+		SELECT w.bucket, a.*
+		FROM (SELECT t.bucket, array_agg((t.src, t.dst, t.listener, t.via, t.confidence, t.first_seen, t.last_seen, t.traffic)::topo.absorb_hop
+										 ORDER BY s.label COLLATE "C", d.label COLLATE "C", t.listener, t.via) AS hops
+			  FROM through t
+				   JOIN end_point s ON s.bucket = t.bucket AND s.id = t.src
+				   JOIN end_point d ON d.bucket = t.bucket AND d.id = t.dst
+			  GROUP BY t.bucket) w
+			 JOIN (SELECT p.bucket, array_agg((p.id, p.app, p.between, p.reports)::topo.absorb_node ORDER BY p.label COLLATE "C") AS nodes
+				   FROM end_point p GROUP BY p.bucket) p ON p.bucket = w.bucket
+			 CROSS JOIN LATERAL topo.absorb_hops(p.nodes, w.hops,
+				ARRAY(SELECT (d.intermediary, d.port, d.node)::topo.absorb_backend FROM topo.declared_backends() d), most) a
+	), edge AS (
+		SELECT date_bin('1 minute', e.bucket, '2000-01-01 00:00+00') AS minute, e.bucket, e.src, e.dst, e.via,
+			   max(e.confidence) AS confidence, max(e.app_confidence) AS app_confidence,
+			   min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen, topo.merge(e.traffic) AS traffic
+		FROM (SELECT d.bucket, d.src, d.dst, d.via, d.confidence, d.confidence AS app_confidence, d.first_seen, d.last_seen, d.traffic
+			  FROM ended d WHERE NOT d.through
+			  UNION ALL
+			  SELECT j.bucket, j.src, j.dst, j.via, j.confidence, j.app_confidence, j.first_seen, j.last_seen, j.traffic FROM joined j) e
+		GROUP BY 1, 2, 3, 4, 5
+	), told AS (
+		DELETE FROM topo_network.attribution_window a WHERE a.bucket = ANY (buckets)
+	), telling AS (
+		INSERT INTO topo_network.attribution_window (bucket, share, connections, bytes)
+		SELECT e.bucket,
+			   CASE WHEN e.caller_ambiguous OR e.target_ambiguous THEN 'ambiguous'
+					WHEN 'overflow' IN (c.name, t.name) THEN 'overflow'
+					WHEN 'address' IN (c.type, t.type) THEN 'unattributed'
+					WHEN 'external' IN (c.type, t.type) THEN 'external'
+					ELSE 'attributed' END,
+			   sum(topo.connections(e.traffic)), sum(topo.bytes_sent(e.traffic)::numeric + topo.bytes_received(e.traffic))
+		FROM ended e
+			 LEFT JOIN stand_in c ON e.caller_node IS NULL AND c.scope = e.scope AND c.address = e.caller
+			 LEFT JOIN stand_in t ON e.target_node IS NULL AND t.scope = e.scope AND t.address = e.target
+		GROUP BY 1, 2
+	), replaced AS (
+		DELETE FROM topo_network.edge_window w
+		-- not where the flows are dropped, whatever made the window dirty
+		USING (SELECT d AS bucket FROM unnest(buckets) d WHERE EXISTS (SELECT FROM topo_network.flow_window f WHERE f.bucket = d)) b
+		WHERE w.bucket = date_bin('1 minute', b.bucket, '2000-01-01 00:00+00')
+		  AND w.part = extract(second FROM b.bucket)::smallint / 10
+		RETURNING w.bucket, w.part, w.src, w.dst, w.type, w.first_seen, w.last_seen
+	), written AS (
+		INSERT INTO topo_network.edge_window (bucket, part, src, dst, via, confidence, app_confidence, first_seen, last_seen, traffic)
+		SELECT e.minute, extract(second FROM e.bucket)::smallint / 10, e.src, e.dst, e.via, e.confidence, e.app_confidence,
+			   e.first_seen, e.last_seen, e.traffic
+		FROM edge e
+		ORDER BY e.minute, e.src, e.dst
+		RETURNING bucket, part, src, dst, type, first_seen, last_seen
+	)
+	SELECT array_agg(DISTINCT (r.src, r.dst, r.type)::topo.edge_key) INTO shrunk
+	FROM (SELECT r.bucket, r.part, r.src, r.dst, r.type, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen
+		  FROM replaced r GROUP BY 1, 2, 3, 4, 5) r
+		 LEFT JOIN (SELECT w.bucket, w.part, w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
+					FROM written w GROUP BY 1, 2, 3, 4, 5) w
+			ON (w.bucket, w.part, w.src, w.dst, w.type) = (r.bucket, r.part, r.src, r.dst, r.type)
+	WHERE w.src IS NULL OR w.first_seen > r.first_seen OR w.last_seen < r.last_seen;
+	RETURN shrunk;
+END
+$$;
+COMMENT ON FUNCTION topo.resolve_windows(timestamptz[]) IS
+'compute the edges of flow windows anew; returns edges that they no longer have, or in less time';
+
+CREATE FUNCTION topo.windows_of_addresses(changes topo.address_span[]) RETURNS SETOF timestamptz
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+SET enable_nestloop = off -- the newest partition has no statistics, and looks small
+AS $$
+DECLARE
+	earliest timestamptz;
+	latest timestamptz;
+BEGIN
+	SELECT min(coalesce(lower(c.valid), '-infinity')) - interval '10 seconds', max(coalesce(upper(c.valid), 'infinity'))
+	INTO earliest, latest
+	FROM unnest(changes) c;
+	RETURN QUERY
+	WITH appearance AS MATERIALIZED (
+		SELECT f.bucket, f.scope, a.address, tstzrange(f.first_seen, f.last_seen, '[]') AS seen
+		FROM topo_network.flow_window f
+			 CROSS JOIN LATERAL (VALUES (f.peer_address), (f.local_address), (f.nat_peer_address), (f.nat_local_address)) a (address)
+		WHERE f.bucket BETWEEN earliest AND latest
+	), changed AS MATERIALIZED (
+		SELECT c.scope, c.address, range_agg(c.valid) AS valid
+		FROM unnest(changes) c
+		GROUP BY 1, 2
+	)
+	SELECT DISTINCT p.bucket
+	FROM appearance p JOIN changed c ON c.scope = p.scope AND c.address = p.address
+	WHERE p.seen && c.valid;
+END
+$$;
+COMMENT ON FUNCTION topo.windows_of_addresses(topo.address_span[]) IS
+'the flow windows in which one of these addresses appears in its time';
+
+CREATE FUNCTION topo.take_dirty_windows() RETURNS timestamptz[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	changes topo.address_span[];
+	buckets timestamptz[];
+BEGIN
+	WITH taken AS (DELETE FROM topo_network.dirty_address RETURNING scope, address, valid)
+	SELECT array_agg(DISTINCT (t.scope, t.address, t.valid)::topo.address_span) INTO changes FROM taken t;
+	WITH taken AS (DELETE FROM topo_network.dirty_window RETURNING bucket)
+	SELECT array_agg(d.bucket) INTO buckets
+	FROM (SELECT t.bucket FROM taken t
+		  UNION
+		  SELECT w FROM topo.windows_of_addresses(changes) w WHERE changes IS NOT NULL) d;
+	RETURN buckets;
+END
+$$;
+COMMENT ON FUNCTION topo.take_dirty_windows() IS
+'the flow windows to resolve, taken off the lists of what is dirty; NULL: none';
+
+CREATE FUNCTION topo.ensure_partitions_at(graph text, width interval, buckets timestamptz[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	span interval := (topo.existing_grain(graph, width)).partition;
+BEGIN
+	-- not the whole range: between two times of a backfill there may be years
+	PERFORM topo.ensure_partitions(graph, width, tstzrange(min(b), max(b), '[]'))
+	FROM unnest(buckets) b
+	GROUP BY date_bin(span, b, '2000-01-01 00:00+00')
+	ORDER BY min(b);
+END
+$$;
+COMMENT ON FUNCTION topo.ensure_partitions_at(text, interval, timestamptz[]) IS
+'make the partitions, for a graph''s windows of one width, that these windows need';
+
+CREATE FUNCTION topo.resolve_pending(wait boolean) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+SET jit = off -- compiling these plans takes longer than it saves
+AS $$
+DECLARE
+	-- a share for each of the sorts and hashes that a statement may have at once
+	memory CONSTANT text := greatest(pg_size_bytes(current_setting('topology.resolve_memory')) / 16384, 1024) || 'kB';
+	callers_memory CONSTANT text := current_setting('work_mem');
+	buckets timestamptz[];
+	shrunk topo.edge_key[];
+BEGIN
+	IF to_regclass('topo_network.dirty_window') IS NULL THEN
+		RETURN true;
+	ELSIF wait THEN
+		PERFORM pg_advisory_xact_lock(1953460335, 1);
+	ELSIF NOT pg_try_advisory_xact_lock(1953460335, 1) THEN
+		RETURN false;
+	END IF;
+	PERFORM set_config('work_mem', memory, true);
+	buckets := topo.take_dirty_windows();
+	IF buckets IS NOT NULL THEN
+		PERFORM topo.ensure_partitions_at('network', interval '1 minute', buckets);
+		shrunk := topo.resolve_windows(buckets);
+		PERFORM topo.link_windows('network', ARRAY(SELECT DISTINCT date_bin('1 minute', b, '2000-01-01 00:00+00') FROM unnest(buckets) b));
+		IF shrunk IS NOT NULL THEN
+			PERFORM topo.unlink('network', shrunk), topo.retime('network', shrunk);
+		END IF;
+	END IF;
+	PERFORM set_config('work_mem', callers_memory, true);
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION topo.resolve_pending(boolean) IS
+'resolve the flow windows that are dirty; false where another session is at it and wait is false';

@@ -1,0 +1,171 @@
+--
+-- Intermediaries: the map follows the inventory of them; and some that are not in
+-- it are proposed, from the shape of their traffic.
+--
+-- A proposal is that: it changes no edge until somebody accepts it.
+--
+-- What is proposed.  A proxy, load balancer or gateway: an app or cluster that has
+-- callers and callees, and of which nearly as many bytes go out to the callees as come in
+-- from the callers, and the other way, in nearly all of at least ten minutes in
+-- which both had traffic.  A virtual address: an address that nobody holds, called
+-- by clients that report, whose calls servers see that they say they never called.
+--
+
+CREATE FUNCTION topo.intermediary_changed() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	changed jsonb := to_jsonb(coalesce(NEW, OLD));
+	changed_node bigint := coalesce(changed ->> 'intermediary', changed ->> 'node')::bigint;
+BEGIN
+	IF TG_OP <> 'DELETE' AND changed ? 'backend' THEN
+		PERFORM topo.make_missing_nodes(ARRAY(SELECT (k.type, k.name, NULL)::topo.node_name
+											  FROM topo.node_key(changed ->> 'backend') k));
+	END IF;
+	PERFORM topo.mark_dirty(ARRAY(SELECT (a.scope, a.address, a.valid)::topo.address_span FROM topo.address a WHERE a.node = changed_node));
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION topo.intermediary_changed() IS
+'has windows resolved again after a change of the inventory of intermediaries, and makes the nodes that it names';
+
+CREATE TRIGGER intermediary_changed AFTER INSERT OR UPDATE OR DELETE ON topo.intermediary
+	FOR EACH ROW EXECUTE FUNCTION topo.intermediary_changed();
+COMMENT ON TRIGGER intermediary_changed ON topo.intermediary IS 'the map follows the inventory';
+CREATE TRIGGER intermediary_changed AFTER INSERT OR UPDATE OR DELETE ON topo.intermediary_backend
+	FOR EACH ROW EXECUTE FUNCTION topo.intermediary_changed();
+COMMENT ON TRIGGER intermediary_changed ON topo.intermediary_backend IS 'the map follows the inventory';
+
+CREATE TABLE topo.detected_intermediary (
+	node        bigint PRIMARY KEY,
+	kind        text NOT NULL CHECK (kind IN ('proxy', 'virtual_address')),
+	windows     bigint NOT NULL,
+	alike       bigint NOT NULL,
+	first_seen  timestamptz NOT NULL,
+	last_seen   timestamptz NOT NULL
+);
+COMMENT ON TABLE topo.detected_intermediary IS 'nodes whose traffic has the shape of an intermediary''s; they are not taken for one until topo.accept_intermediary() says so';
+COMMENT ON COLUMN topo.detected_intermediary.kind IS 'what it looks like: what goes in goes out again (proxy), or servers see calls that were made to it (virtual_address)';
+COMMENT ON COLUMN topo.detected_intermediary.windows IS 'windows that were looked at';
+COMMENT ON COLUMN topo.detected_intermediary.alike IS 'windows that had the shape';
+SELECT pg_catalog.pg_extension_config_dump('topo.detected_intermediary', '');
+
+CREATE FUNCTION topo.find_proxies(during tstzrange)
+RETURNS TABLE (node bigint, windows bigint, alike bigint, first_seen timestamptz, last_seen timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+	WITH edge AS (
+		SELECT w.bucket, w.src, w.dst, topo.merge(w.traffic) AS traffic
+		FROM topo_network.edge_window w
+		WHERE w.bucket <@ during AND w.src <> w.dst
+		GROUP BY 1, 2, 3
+	), side AS (
+		SELECT e.bucket, s.node, sum(topo.bytes_sent(e.traffic)) FILTER (WHERE s.called) AS asked,
+			   sum(topo.bytes_received(e.traffic)) FILTER (WHERE s.called) AS answered,
+			   sum(topo.bytes_sent(e.traffic)) FILTER (WHERE NOT s.called) AS asks,
+			   sum(topo.bytes_received(e.traffic)) FILTER (WHERE NOT s.called) AS is_answered
+		FROM edge e CROSS JOIN LATERAL (VALUES (e.src, false), (e.dst, true)) s (node, called)
+		GROUP BY 1, 2
+	)
+	SELECT s.node, count(*), count(*) FILTER (WHERE s.asks BETWEEN s.asked * 0.7 AND s.asked * 1.4
+													AND s.is_answered BETWEEN s.answered * 0.7 AND s.answered * 1.4),
+		   min(s.bucket), max(s.bucket)
+	FROM side s JOIN topo.node n ON n.id = s.node
+	WHERE n.type IN ('app', 'cluster') AND s.asked + s.answered > 0 AND s.asks + s.is_answered > 0
+	GROUP BY s.node
+	HAVING count(*) >= 10 AND count(*) FILTER (WHERE s.asks BETWEEN s.asked * 0.7 AND s.asked * 1.4
+													AND s.is_answered BETWEEN s.answered * 0.7 AND s.answered * 1.4) >= 0.9 * count(*);
+END
+$$;
+COMMENT ON FUNCTION topo.find_proxies(tstzrange) IS
+'nodes of which nearly all goes out again that comes in, minute for minute';
+
+CREATE FUNCTION topo.find_virtual_addresses(during tstzrange)
+RETURNS TABLE (node bigint, windows bigint, alike bigint, first_seen timestamptz, last_seen timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+	WITH called AS MATERIALIZED (
+		SELECT DISTINCT w.bucket, n.id, w.scope, w.local_address AS client, w.peer_address AS address
+		FROM topo_network.flow_window w JOIN topo.node n ON n.type = 'address' AND n.name = topo.address_label(w.scope, w.peer_address)
+		WHERE w.bucket <@ during AND w.role = 1 AND w.nat_peer_address IS NULL AND topo.connections(w.traffic) > 0
+	), unclaimed AS (
+		SELECT DISTINCT s.bucket, s.scope, s.peer_address AS client
+		FROM topo_network.flow_window s
+		WHERE s.bucket <@ during AND s.role = 2
+		  AND EXISTS (SELECT FROM called c WHERE c.bucket = s.bucket AND c.scope = s.scope AND c.client = s.peer_address)
+		  AND NOT EXISTS (SELECT FROM topo_network.flow_window c
+						  WHERE c.bucket = s.bucket AND c.scope = s.scope AND c.role = 1 AND c.local_address = s.peer_address
+							AND c.peer_address = s.local_address AND c.peer_port = s.local_port)
+	)
+	SELECT c.id, count(DISTINCT c.bucket), count(DISTINCT u.bucket), min(c.bucket), max(c.bucket)
+	FROM called c LEFT JOIN unclaimed u ON u.bucket = c.bucket AND u.scope = c.scope AND u.client = c.client
+	GROUP BY c.id
+	HAVING count(DISTINCT u.bucket) >= 3 AND count(DISTINCT u.bucket) >= 0.9 * count(DISTINCT c.bucket);
+END
+$$;
+COMMENT ON FUNCTION topo.find_virtual_addresses(tstzrange) IS
+'addresses nobody holds whose clients are seen by servers that these say they never called';
+
+CREATE FUNCTION topo.detect_intermediaries(during tstzrange DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	span CONSTANT tstzrange := coalesce(during, tstzrange(now() - interval '30 minutes', now()));
+	found bigint;
+BEGIN
+	PERFORM topo.existing_graph('network'), topo.check_during(span);
+	INSERT INTO topo.detected_intermediary AS i (node, kind, windows, alike, first_seen, last_seen)
+	SELECT f.node, 'proxy', f.windows, f.alike, f.first_seen, f.last_seen FROM topo.find_proxies(span) f
+	WHERE f.node NOT IN (SELECT m.node FROM topo.intermediary m)
+	UNION ALL
+	SELECT f.node, 'virtual_address', f.windows, f.alike, f.first_seen, f.last_seen FROM topo.find_virtual_addresses(span) f
+	WHERE f.node NOT IN (SELECT m.node FROM topo.intermediary m)
+	ORDER BY 1
+	ON CONFLICT (node) DO UPDATE SET kind = excluded.kind, windows = excluded.windows, alike = excluded.alike,
+		first_seen = least(i.first_seen, excluded.first_seen), last_seen = greatest(i.last_seen, excluded.last_seen);
+	GET DIAGNOSTICS found = ROW_COUNT;
+	RETURN found;
+END
+$$;
+COMMENT ON FUNCTION topo.detect_intermediaries(tstzrange) IS
+'look for nodes whose traffic has the shape of an intermediary''s (NULL: in the last half hour), and note them in topo.detected_intermediary; returns how many it saw';
+
+CREATE FUNCTION topo.accept_intermediary(node text, kind text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	accepted bigint := topo.existing_node(accept_intermediary.node);
+	found topo.detected_intermediary;
+BEGIN
+	SELECT * INTO found FROM topo.detected_intermediary d WHERE d.node = accepted;
+	IF NOT FOUND AND accept_intermediary.kind IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('node %L was not detected as an intermediary', accept_intermediary.node),
+			HINT = 'topo.detected_intermediary lists those that were; or say what kind it is.';
+	END IF;
+	PERFORM topo.check_intermediary_kind(coalesce(accept_intermediary.kind, found.kind));
+	INSERT INTO topo.intermediary (node, kind) VALUES (accepted, coalesce(accept_intermediary.kind, found.kind))
+	ON CONFLICT (node) DO UPDATE SET kind = excluded.kind;
+	-- an address that nobody held is held by its node from now on
+	IF found.kind = 'virtual_address' THEN
+		INSERT INTO topo.address (scope, address, valid, node)
+		SELECT CASE WHEN position('/' IN n.name) > 0 THEN regexp_replace(n.name, '/[^/]*$', '') ELSE '' END,
+			   regexp_replace(n.name, '^.*/', '')::inet, tstzrange(NULL, NULL), n.id
+		FROM topo.node n
+		WHERE n.id = accepted AND n.type = 'address' AND NOT EXISTS (SELECT FROM topo.address a WHERE a.node = n.id);
+	END IF;
+	DELETE FROM topo.detected_intermediary d WHERE d.node = accepted;
+END
+$$;
+COMMENT ON FUNCTION topo.accept_intermediary(text, text) IS
+'take a node for an intermediary, as detected, or of the kind given: its hops are joined from then on, and in what is kept of the past';
