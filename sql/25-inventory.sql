@@ -45,7 +45,7 @@ CREATE TABLE topo.intermediary_backend (
 	UNIQUE (intermediary, port, backend)
 );
 COMMENT ON TABLE topo.intermediary_backend IS 'what stands behind an intermediary, per listener';
-COMMENT ON COLUMN topo.intermediary_backend.port IS 'the listener''s port; NULL: any';
+COMMENT ON COLUMN topo.intermediary_backend.port IS 'the listener''s port; NULL: every listener of which nothing is declared on its own';
 COMMENT ON COLUMN topo.intermediary_backend.backend IS 'a node, as it is written';
 
 CREATE TABLE topo.identity_rule (

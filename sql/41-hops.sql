@@ -132,6 +132,12 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.intermediary_at(text, inet, integer, timestamptz) IS 'the intermediary that held an address and port';
 
+CREATE FUNCTION topo.is_behind(declared_port integer, port integer, has_own boolean) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN has_own THEN declared_port IS NOT DISTINCT FROM port ELSE declared_port IS NULL END;
+COMMENT ON FUNCTION topo.is_behind(integer, integer, boolean) IS
+'whether what is declared for a port is behind a listener: what is declared for all ports is not, where the listener has its own';
+
 CREATE FUNCTION topo.declared_backends()
 RETURNS TABLE (intermediary bigint, port integer, node bigint, app bigint)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
@@ -250,10 +256,11 @@ BEGIN
 		SELECT * FROM topo.declared_backends()
 	), virtual AS MATERIALIZED (
 		SELECT a.report, a.bucket, a.scope, a.protocol, a.caller, a.caller_outside, a.target, a.port, a.peer_owner, a.traffic,
-			   a.first_seen, i.kind, count(*) FILTER (WHERE d.some IS NULL) OVER (PARTITION BY a.bucket, a.scope, a.caller, a.protocol) AS undeclared,
-			   d.some IS NOT NULL AS declared
+			   a.first_seen, i.kind, d.has_own, d.declared,
+			   count(*) FILTER (WHERE NOT d.declared) OVER (PARTITION BY a.bucket, a.scope, a.caller, a.protocol) AS undeclared
 		FROM attributed a JOIN topo.intermediary i ON i.node = a.peer_owner
-			 LEFT JOIN LATERAL (SELECT true AS some FROM declared d WHERE d.intermediary = i.node AND (d.port IS NULL OR d.port = a.port) LIMIT 1) d ON true
+			 CROSS JOIN LATERAL (SELECT coalesce(bool_or(d.port = a.port), false) AS has_own, coalesce(bool_or(d.port IS NULL OR d.port = a.port), false) AS declared
+								 FROM declared d WHERE d.intermediary = i.node) d
 		WHERE a.by_client AND NOT a.translated
 		  AND NOT EXISTS (SELECT FROM topo.reporter p WHERE p.address = a.target AND p.scope = a.scope AND p.valid @> a.first_seen)
 	), redirected AS MATERIALIZED (
@@ -283,7 +290,7 @@ BEGIN
 		WHERE NOT EXISTS (SELECT FROM redirected r WHERE r.report = v.report) AND s.weight > 0
 		  AND CASE WHEN v.declared
 				   THEN EXISTS (SELECT FROM declared d JOIN topo.node n ON n.id = s.node
-								WHERE d.intermediary = v.peer_owner AND (d.port IS NULL OR d.port = v.port)
+								WHERE d.intermediary = v.peer_owner AND topo.is_behind(d.port, v.port, v.has_own)
 								  AND d.node IN (n.id, topo.app_of(n)))
 				   ELSE v.undeclared = 1 END
 	), divided AS (
@@ -293,7 +300,7 @@ BEGIN
 	), alone AS MATERIALIZED (
 		-- a virtual address whose backends are all of one app is that app
 		SELECT v.report, CASE WHEN min(d.node) = max(d.node) THEN min(d.node) ELSE min(d.app) END AS node
-		FROM virtual v JOIN declared d ON d.intermediary = v.peer_owner AND (d.port IS NULL OR d.port = v.port)
+		FROM virtual v JOIN declared d ON d.intermediary = v.peer_owner AND topo.is_behind(d.port, v.port, v.has_own)
 		WHERE v.kind = 'virtual_address' AND topo.connections(v.traffic) > 0
 		  AND NOT EXISTS (SELECT FROM answer a WHERE a.report = v.report)
 		GROUP BY v.report

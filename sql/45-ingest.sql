@@ -34,7 +34,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
-	finest CONSTANT interval := (SELECT min(g.width) FROM topo.grain g WHERE g.graph = (topo.existing_graph(accepted_times.graph)).name);
+	-- on its own: in a condition on no rows it would not be called
+	known CONSTANT topo.graph := topo.existing_graph(accepted_times.graph);
+	finest CONSTANT interval := (SELECT min(g.width) FROM topo.grain g WHERE g.graph = known.name);
 BEGIN
 	SELECT coalesce(now() - g.retention, '-infinity'), clock_timestamp() + interval '1 hour' INTO oldest, newest
 	FROM topo.grain g WHERE g.graph = accepted_times.graph AND g.width = finest;

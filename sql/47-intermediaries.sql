@@ -145,19 +145,19 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	accepted bigint := topo.existing_node(accept_intermediary.node);
-	found topo.detected_intermediary;
+	proposed topo.detected_intermediary;
 BEGIN
-	SELECT * INTO found FROM topo.detected_intermediary d WHERE d.node = accepted;
+	SELECT * INTO proposed FROM topo.detected_intermediary d WHERE d.node = accepted;
 	IF NOT FOUND AND accept_intermediary.kind IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
 			MESSAGE = format('node %L was not detected as an intermediary', accept_intermediary.node),
 			HINT = 'topo.detected_intermediary lists those that were; or say what kind it is.';
 	END IF;
-	PERFORM topo.check_intermediary_kind(coalesce(accept_intermediary.kind, found.kind));
-	INSERT INTO topo.intermediary (node, kind) VALUES (accepted, coalesce(accept_intermediary.kind, found.kind))
+	PERFORM topo.check_intermediary_kind(coalesce(accept_intermediary.kind, proposed.kind));
+	INSERT INTO topo.intermediary (node, kind) VALUES (accepted, coalesce(accept_intermediary.kind, proposed.kind))
 	ON CONFLICT (node) DO UPDATE SET kind = excluded.kind;
 	-- an address that nobody held is held by its node from now on
-	IF found.kind = 'virtual_address' THEN
+	IF proposed.kind = 'virtual_address' THEN
 		INSERT INTO topo.address (scope, address, valid, node)
 		SELECT CASE WHEN position('/' IN n.name) > 0 THEN regexp_replace(n.name, '/[^/]*$', '') ELSE '' END,
 			   regexp_replace(n.name, '^.*/', '')::inet, tstzrange(NULL, NULL), n.id

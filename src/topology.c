@@ -75,12 +75,12 @@ define_resolve_settings(void)
 		"topology.max_address_nodes",
 		"Sets how many nodes may stand for private addresses that nobody is known to hold.",
 		"All further ones are the node address:overflow.", &topology_max_address_nodes, 10000, 0,
-		INT_MAX, PGC_SIGHUP, 0, NULL, NULL, NULL);
+		INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("topology.max_apportioned_edges",
 							"Sets how many edges one listener of an intermediary may become in a "
 							"window.",
 							"Where callers times callees are more, its hops stay what they are.",
-							&topology_max_apportioned_edges, 10000, 1, INT_MAX, PGC_SIGHUP, 0, NULL,
+							&topology_max_apportioned_edges, 10000, 1, INT_MAX, PGC_SUSET, 0, NULL,
 							NULL, NULL);
 }
 

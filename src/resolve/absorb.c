@@ -102,40 +102,45 @@ is_backend(const absorb_window *window, const absorb_backend *backend, int node)
 	return backend->node == node || backend->node == window->nodes[node].app;
 }
 
-/* Whether the inventory declares a node behind a listener, or, of 0, behind any with a port. */
+static bool
+has_declared(const absorb_window *window, int intermediary, int32 port)
+{
+	for (int i = 0; i < window->backend_count; i++)
+		if (window->backends[i].intermediary == intermediary && window->backends[i].port == port)
+			return true;
+	return false;
+}
+
 static bool
 is_declared(const absorb_window *window, int intermediary, int32 port, int node)
 {
 	for (int i = 0; i < window->backend_count; i++)
-	{
-		const absorb_backend *backend = &window->backends[i];
-
-		if (backend->intermediary == intermediary &&
-			(port != 0 ? backend->port == port || backend->port == 0 : backend->port != 0) &&
-			is_backend(window, backend, node))
+		if (window->backends[i].intermediary == intermediary && window->backends[i].port == port &&
+			is_backend(window, &window->backends[i], node))
 			return true;
-	}
 	return false;
 }
 
+/* Whether some listener of its own has been declared a node. */
 static bool
-has_declared(const absorb_window *window, const absorb_state *state)
+is_anothers(const absorb_window *window, int intermediary, int node)
 {
 	for (int i = 0; i < window->backend_count; i++)
-		if (window->backends[i].intermediary == state->node &&
-			(window->backends[i].port == 0 || window->backends[i].port == state->listener))
+		if (window->backends[i].intermediary == intermediary && window->backends[i].port != 0 &&
+			is_backend(window, &window->backends[i], node))
 			return true;
 	return false;
 }
 
+/* What is declared for the listener comes before what is for all, and that before the rest. */
 static bool
 may_follow(const absorb_window *window, const absorb_state *state, const absorb_hop *hop)
 {
+	if (state->listener != 0 && has_declared(window, state->node, state->listener))
+		return is_declared(window, state->node, state->listener, hop->dst);
 	if (state->declared)
-		/* a listener whose port is not known is behind those declared for all of them */
-		return is_declared(window, state->node, state->listener != 0 ? state->listener : -1,
-						   hop->dst);
-	return !is_declared(window, state->node, 0, hop->dst);
+		return is_declared(window, state->node, 0, hop->dst);
+	return !is_anothers(window, state->node, hop->dst);
 }
 
 /* Give a state those hops that leave its node, first to last - 1 of leaving, that may follow. */
@@ -144,7 +149,8 @@ form_group(absorb_window *window, absorb_state *state, const int *leaving, int c
 {
 	int64 bytes = 0;
 
-	state->declared = has_declared(window, state);
+	state->declared = has_declared(window, state->node, 0) ||
+					  (state->listener != 0 && has_declared(window, state->node, state->listener));
 	state->group = palloc(sizeof(int) * Max(count, 1));
 	for (int i = 0; i < count; i++)
 		if (may_follow(window, state, &window->hops[leaving[i]]))

@@ -24,11 +24,15 @@ ORDER BY failed DESC, connections DESC, source, target, port, reported_by LIMIT 
 
 \echo '-- The map: who calls whom (what hangs together with checkout).'
 \echo '-- SELECT ... FROM topo.edges()'
-SELECT source, target, graphs, connections AS conns, topo.failed(traffic) AS failed,
+SELECT source, target, array_to_string(via, ', ') AS via, connections AS conns, topo.failed(traffic) AS failed,
 	   pg_size_pretty(bytes_sent) AS sent, pg_size_pretty(bytes_received) AS received, confidence AS conf
 FROM topo.edges()
 WHERE source IN (TABLE fleet) AND target IN (TABLE fleet)
 ORDER BY source, target;
+
+\echo '-- Why does it say that the partner calls checkout?  The edge, its hops, who held the addresses, the inventory.'
+\echo '-- SELECT kind, what, connections, detail FROM topo.explain_edge(''reporting'', ''checkout'')'
+SELECT kind, what, connections, detail FROM topo.explain_edge('reporting', 'checkout');
 
 \echo '-- Who is hit when Redis fails, and whom to call?'
 \echo '-- SELECT ... FROM topo.blast_radius(''':redis''') b LEFT JOIN owner o ON o.app = ...'
