@@ -89,7 +89,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	IF to_regclass('topo_network.edge_window') IS NULL THEN
+	-- it reads all windows: not before half of the room is taken
+	IF to_regclass('topo_network.edge_window') IS NULL
+	   OR 2 * (SELECT count(*) FROM topo.node n WHERE n.type = 'address') < current_setting('topology.max_address_nodes')::bigint THEN
 		RETURN;
 	END IF;
 	WITH used AS (
@@ -105,4 +107,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topo.forget_addresses() IS
-'drop the nodes that stood for addresses of which no window tells any more, to make room for others';
+'drop the nodes that stood for addresses of which no window tells any more, when room for others gets scarce';

@@ -38,7 +38,8 @@ resolve_pending(bool wait)
 void
 resolve_forget(void)
 {
-	if (SPI_execute("SELECT topo.forget_owners()", false, 0) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT topo.forget_owners(), topo.forget_addresses()", false, 0) !=
+		SPI_OK_SELECT)
 		elog(ERROR, "could not forget owners of addresses");
 	SPI_freetuptable(SPI_tuptable);
 }

@@ -15,7 +15,7 @@
  */
 extern bool resolve_pending(bool wait);
 
-/* Drop what was learned of addresses whose flows are gone.  Needs SPI. */
+/* Drop what was learned of addresses whose flows are gone, and their nodes.  Needs SPI. */
 extern void resolve_forget(void);
 
 #endif /* TOPOLOGY_RESOLVE_H */

@@ -111,6 +111,9 @@ SELECT count(*) AS address_nodes FROM topo.node WHERE type = 'address' \gset
 SELECT set_config('topology.max_address_nodes', (:address_nodes + 2)::text, true) IS NOT NULL AS two_more;
 SELECT * FROM pg_temp.joined();
 SELECT bucket, connections, external, unattributed, ambiguous, overflow, unattributed_share FROM topo.attribution;
+-- Where room is scarce, nodes of addresses that no window tells of any more go.
+SELECT topo.forget_addresses();
+SELECT count(*) AS told_of FROM topo.node WHERE type = 'address';
 -- A rule that goes is no rule any more.
 DELETE FROM topo.external_rule WHERE name = 'bank-test';
 SELECT target, connections FROM pg_temp.joined() WHERE target ~ '^external:' ORDER BY 1;
