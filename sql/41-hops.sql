@@ -209,6 +209,9 @@ BEGIN
 		FROM masqueraded m LEFT JOIN (SELECT h.masqueraded AS report, sum(h.connections)::bigint AS connections
 									  FROM hidden h GROUP BY 1) h ON h.report = m.report
 		WHERE NOT EXISTS (SELECT FROM told t WHERE t.report = m.report)
+	), said AS MATERIALIZED (
+		SELECT a.scope, a.address, coalesce(a.port, 0) AS port, a.valid, a.node
+		FROM topo.address a WHERE a.source = 'inventory' AND NOT a.ambiguous
 	), counted AS (
 		SELECT r.report, r.bucket, r.scope, r.protocol, r.by_client, r.node, r.caller, r.caller_outside, r.caller_port,
 			   r.target AS called, r.port AS called_port, r.inside AS target, r.inside_port AS port, r.translated,
@@ -228,7 +231,7 @@ BEGIN
 		FROM remainder r
 		WHERE NOT r.shared OR 2 * r.rest > topo.connections(r.traffic)
 	), attributed AS MATERIALIZED (
-		SELECT c.*, coalesce(said.node, known.id) AS local_owner, CASE WHEN NOT peer.ambiguous THEN peer.node END AS peer_owner,
+		SELECT c.*, coalesce(port_said.node, said.node, known.id) AS local_owner, CASE WHEN NOT peer.ambiguous THEN peer.node END AS peer_owner,
 			   coalesce(peer.ambiguous, false) AS ambiguous,
 			   CASE WHEN c.shared THEN 0.5
 					WHEN peer.node IS NULL OR peer.ambiguous THEN 1
@@ -238,12 +241,10 @@ BEGIN
 		FROM counted c
 			 -- somebody may have deleted the node since
 			 LEFT JOIN topo.node known ON known.id = c.node
-			 LEFT JOIN LATERAL (
-				SELECT a.node FROM topo.address a
-				WHERE a.address = CASE WHEN c.by_client THEN c.caller ELSE c.target END AND a.scope = c.scope
-				  AND (a.port IS NULL OR a.port = CASE WHEN c.by_client THEN c.caller_port ELSE c.port END)
-				  AND a.source = 'inventory' AND a.valid @> c.first_seen
-				ORDER BY a.port IS NULL LIMIT 1) said ON true
+			 LEFT JOIN said port_said ON port_said.scope = c.scope AND port_said.address = CASE WHEN c.by_client THEN c.caller ELSE c.target END
+									 AND port_said.port = CASE WHEN c.by_client THEN c.caller_port ELSE c.port END AND port_said.valid @> c.first_seen
+			 LEFT JOIN said ON said.scope = c.scope AND said.address = CASE WHEN c.by_client THEN c.caller ELSE c.target END
+						   AND said.port = 0 AND said.valid @> c.first_seen
 			 LEFT JOIN LATERAL topo.holder_of(
 				c.scope, CASE WHEN c.by_client THEN c.target ELSE c.caller END, CASE WHEN c.by_client THEN c.port ELSE c.caller_port END,
 				c.first_seen,
@@ -314,8 +315,9 @@ BEGIN
 	FROM attributed a
 		 LEFT JOIN alone o ON o.report = a.report AND a.by_client
 		 LEFT JOIN behind b ON b.report = a.report AND a.by_client
-		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, a.called, a.called_port, a.first_seen) v ON a.translated
-		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, a.caller_outside, NULL, a.first_seen) n ON a.by_client AND a.caller_outside <> a.caller
+		 -- of NULL, nothing is looked up
+		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, CASE WHEN a.translated THEN a.called END, a.called_port, a.first_seen) v ON true
+		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, CASE WHEN a.by_client THEN nullif(a.caller_outside, a.caller) END, NULL, a.first_seen) n ON true
 	WHERE NOT a.by_client OR NOT EXISTS (SELECT FROM answer x WHERE x.report = a.report)
 	UNION ALL
 	SELECT a.bucket, a.scope, a.caller, a.local_owner, false, d.target,
@@ -326,7 +328,7 @@ BEGIN
 		   topo.portion(a.traffic, (d.upto - d.weight)::bigint, d.upto::bigint, d.total::bigint)
 	FROM attributed a JOIN divided d ON d.report = a.report
 		 LEFT JOIN LATERAL topo.holder_of(a.scope, d.target, d.port, a.first_seen, least(a.last_seen, a.bucket + interval '10 seconds'), true, true) peer ON d.node IS NULL
-		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, d.translated_to, NULL, a.first_seen) n ON d.translated_to <> a.caller_outside
+		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, nullif(d.translated_to, a.caller_outside), NULL, a.first_seen) n ON true
 	WHERE a.by_client;
 END
 $$;

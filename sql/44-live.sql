@@ -14,12 +14,6 @@ SET search_path = pg_catalog, topo, pg_temp
 AS $$ SELECT coalesce(now() - g.edge_ttl, '-infinity') FROM topo.graph g WHERE g.name = graph $$;
 COMMENT ON FUNCTION topo.live_since(text) IS 'an edge seen after this is live';
 
-CREATE FUNCTION topo.app_of(node bigint) RETURNS bigint
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, topo, pg_temp
-AS $$ SELECT CASE WHEN n.type = 'cluster' THEN coalesce(n.parent, n.id) ELSE n.id END FROM topo.node n WHERE n.id = node $$;
-COMMENT ON FUNCTION topo.app_of(bigint) IS 'the node that stands for this one at the level of apps';
-
 CREATE FUNCTION topo.cluster_adopted() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -54,13 +48,12 @@ SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
 	EXECUTE format($link$
-		WITH seen AS (
-			SELECT e.src, e.dst, e.type, min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen
-			FROM unnest($1) e
-			WHERE EXISTS (SELECT FROM topo.node n WHERE n.id = e.src)
-			  AND EXISTS (SELECT FROM topo.node n WHERE n.id = e.dst)
-			GROUP BY 1, 2, 3
-			HAVING max(e.last_seen) > topo.live_since($2)
+		WITH seen AS MATERIALIZED (
+			SELECT e.src, e.dst, e.type, topo.app_of(s) AS src_app, topo.app_of(d) AS dst_app,
+				   min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen
+			FROM unnest($1) e JOIN topo.node s ON s.id = e.src JOIN topo.node d ON d.id = e.dst
+			GROUP BY 1, 2, 3, 4, 5
+			HAVING max(e.last_seen) > $2
 		), told AS (
 			INSERT INTO %1$I.live_edge AS l (src, dst, type, first_seen, last_seen)
 			SELECT src, dst, type, first_seen, last_seen FROM seen ORDER BY 1, 2, 3
@@ -70,14 +63,14 @@ BEGIN
 			WHERE l.last_seen < excluded.last_seen OR l.first_seen > excluded.first_seen
 		)
 		INSERT INTO %1$I.link (level, src, dst, type)
-		SELECT DISTINCT e.*
-		FROM seen s
-			 CROSS JOIN LATERAL (VALUES ('c'::"char", s.src, s.dst, s.type),
-										('a'::"char", topo.app_of(s.src), topo.app_of(s.dst), s.type)) e (level, src, dst, type)
+		SELECT e.*
+		FROM (SELECT 'c'::"char" AS level, s.src, s.dst, s.type FROM seen s
+			  UNION
+			  SELECT 'a', s.src_app, s.dst_app, s.type FROM seen s) e
 		WHERE NOT EXISTS (SELECT FROM %1$I.link k
 						  WHERE k.level = e.level AND k.src = e.src AND k.dst = e.dst AND k.type = e.type)
 		ON CONFLICT DO NOTHING$link$, (topo.existing_graph(graph)).schema_name)
-	USING edges, graph;
+	USING edges, topo.live_since(graph);
 END
 $$;
 COMMENT ON FUNCTION topo.link_seen(text, topo.seen_edge[]) IS
@@ -96,8 +89,8 @@ BEGIN
 			  FROM %I.edge_window w
 			  WHERE w.bucket = ANY ($1)
 			  GROUP BY 1, 2, 3
-			  HAVING max(w.last_seen) > topo.live_since($2)) s$windows$, (topo.existing_graph(graph)).schema_name)
-	INTO seen USING buckets, graph;
+			  HAVING max(w.last_seen) > $2) s$windows$, (topo.existing_graph(graph)).schema_name)
+	INTO seen USING buckets, topo.live_since(graph);
 	PERFORM topo.link_seen(graph, seen);
 END
 $$;
@@ -115,14 +108,15 @@ BEGIN
 			WHERE l.src = e.src AND l.dst = e.dst AND l.type = e.type
 			  AND NOT EXISTS (SELECT FROM %1$I.edge_window w
 							  WHERE w.src = e.src AND w.dst = e.dst AND w.type = e.type
-								AND w.bucket > topo.live_since($2) - interval '1 minute')
+								AND w.bucket > $2 - interval '1 minute')
 			RETURNING l.src, l.dst, l.type
 		), gone_clusters AS (
 			DELETE FROM %1$I.link k USING gone g
 			WHERE k.level = 'c' AND k.src = g.src AND k.dst = g.dst AND k.type = g.type
 		)
 		DELETE FROM %1$I.link k
-		USING (SELECT DISTINCT topo.app_of(g.src) AS src, topo.app_of(g.dst) AS dst, g.type FROM gone g) g
+		USING (SELECT DISTINCT coalesce(topo.app_of(s), g.src) AS src, coalesce(topo.app_of(d), g.dst) AS dst, g.type
+			   FROM gone g LEFT JOIN topo.node s ON s.id = g.src LEFT JOIN topo.node d ON d.id = g.dst) g
 		WHERE k.level = 'a' AND k.src = g.src AND k.dst = g.dst AND k.type = g.type
 		  AND NOT EXISTS (
 			SELECT FROM topo.node s, topo.node d, %1$I.live_edge l
@@ -131,7 +125,7 @@ BEGIN
 			  AND l.src = s.id AND l.dst = d.id AND l.type = k.type
 			  AND NOT EXISTS (SELECT FROM gone x WHERE x.src = l.src AND x.dst = l.dst AND x.type = l.type))
 		$unlink$, (topo.existing_graph(graph)).schema_name)
-	USING edges, graph;
+	USING edges, topo.live_since(graph);
 END
 $$;
 COMMENT ON FUNCTION topo.unlink(text, topo.edge_key[]) IS
@@ -145,16 +139,16 @@ BEGIN
 	-- what was seen before the live windows is not known better than before
 	EXECUTE format($retime$
 		UPDATE %1$I.live_edge l
-		SET first_seen = CASE WHEN l.first_seen > topo.live_since($2) THEN k.first_seen ELSE l.first_seen END,
+		SET first_seen = CASE WHEN l.first_seen > $2 THEN k.first_seen ELSE l.first_seen END,
 			last_seen = k.last_seen
 		FROM (SELECT w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
 			  FROM unnest($1) e JOIN %1$I.edge_window w ON w.src = e.src AND w.dst = e.dst AND w.type = e.type
-			  WHERE w.bucket > topo.live_since($2) - interval '1 minute'
+			  WHERE w.bucket > $2 - interval '1 minute'
 			  GROUP BY 1, 2, 3) k
 		WHERE l.src = k.src AND l.dst = k.dst AND l.type = k.type
 		  AND (l.first_seen, l.last_seen) <> (k.first_seen, k.last_seen)
 		$retime$, (topo.existing_graph(graph)).schema_name)
-	USING edges, graph;
+	USING edges, topo.live_since(graph);
 END
 $$;
 COMMENT ON FUNCTION topo.retime(text, topo.edge_key[]) IS

@@ -103,7 +103,7 @@ $$;
 CREATE FUNCTION pg_temp.live_since(graph text, source text, target text, age interval) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM pg_temp.linked(graph, source, target, 'c');
-	EXECUTE format('INSERT INTO %1$I.link (level, src, dst) SELECT ''a'', topo.app_of($1), topo.app_of($2) ON CONFLICT DO NOTHING', 'topo_' || graph)
+	EXECUTE format('INSERT INTO %1$I.link (level, src, dst) SELECT ''a'', topo.app_of(s), topo.app_of(d) FROM topo.node s, topo.node d WHERE s.id = $1 AND d.id = $2 ON CONFLICT DO NOTHING', 'topo_' || graph)
 	USING pg_temp.node(source), pg_temp.node(target);
 	EXECUTE format('INSERT INTO %1$I.live_edge (src, dst, first_seen, last_seen) VALUES ($1, $2, $3, $3)', 'topo_' || graph)
 	USING pg_temp.node(source), pg_temp.node(target), now() - age;
