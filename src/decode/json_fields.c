@@ -112,9 +112,9 @@ set_protocol(uint8_t *place, json_event event)
 {
 	bool number = event.kind == JSON_KIND_NUMBER;
 
-	if (decode_text_is(event.text, number ? "6" : "tcp"))
+	if (decode_text_is(json_text(event), number ? "6" : "tcp"))
 		*place = FLOW_PROTOCOL_TCP;
-	else if (decode_text_is(event.text, number ? "17" : "udp"))
+	else if (decode_text_is(json_text(event), number ? "17" : "udp"))
 		*place = FLOW_PROTOCOL_UDP;
 	else
 		return false;
@@ -176,17 +176,17 @@ set_scalar(json_decoder *decoder, const json_field *field, json_event event)
 	{
 		case JSON_FIELD_TIME:
 		case JSON_FIELD_INTEGER:
-			return decode_integer(event.text, INT64_MIN, INT64_MAX, place);
+			return decode_integer(json_text(event), INT64_MIN, INT64_MAX, place);
 		case JSON_FIELD_COUNTER:
-			return set_counter(place, event.text);
+			return set_counter(place, json_text(event));
 		case JSON_FIELD_PORT:
-			return set_port(place, event.text);
+			return set_port(place, json_text(event));
 		case JSON_FIELD_NUMBER:
-			return json_number(event.text, place);
+			return json_number(json_text(event), place);
 		case JSON_FIELD_PROTOCOL:
 			return set_protocol(place, event);
 		default:
-			return string && set_from_string(decoder, field, event.text);
+			return string && set_from_string(decoder, field, json_text(event));
 	}
 }
 
@@ -237,7 +237,7 @@ json_fields_read(json_decoder *decoder, const json_object *object)
 
 		if (event.kind != JSON_KIND_FIELD)
 			return event.kind == JSON_KIND_OBJECT_END;
-		field = find_field(object, event.text, &guess);
+		field = find_field(object, json_text(event), &guess);
 		event = json_reader_next(decoder->reader);
 		if (field == NULL ? !json_reader_skip(decoder->reader, event)
 						  : !read_value(decoder, field, event))
