@@ -187,12 +187,13 @@ AS $$
 BEGIN
 	EXECUTE format($link$
 		WITH seen AS (
-			SELECT e.src, e.dst, e.type, min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen
-			FROM unnest($1) e
-			WHERE EXISTS (SELECT FROM topo.node n WHERE n.id = e.src)
-			  AND EXISTS (SELECT FROM topo.node n WHERE n.id = e.dst)
-			GROUP BY 1, 2, 3
-			HAVING max(e.last_seen) > topo.live_since($2)
+			SELECT e.*, topo.app_of(s) AS src_app, topo.app_of(d) AS dst_app
+			FROM (SELECT e.src, e.dst, e.type, min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen
+				  FROM unnest($1) e
+				  GROUP BY 1, 2, 3
+				  HAVING max(e.last_seen) > (SELECT topo.live_since($2))) e
+				 JOIN topo.node s ON s.id = e.src
+				 JOIN topo.node d ON d.id = e.dst
 		), told AS (
 			INSERT INTO %1$I.live_edge AS l (src, dst, type, first_seen, last_seen)
 			SELECT src, dst, type, first_seen, last_seen FROM seen ORDER BY 1, 2, 3
@@ -205,7 +206,7 @@ BEGIN
 		SELECT DISTINCT e.*
 		FROM seen s
 			 CROSS JOIN LATERAL (VALUES ('c'::"char", s.src, s.dst, s.type),
-										('a'::"char", topo.app_of(s.src), topo.app_of(s.dst), s.type)) e (level, src, dst, type)
+										('a'::"char", s.src_app, s.dst_app, s.type)) e (level, src, dst, type)
 		WHERE NOT EXISTS (SELECT FROM %1$I.link k
 						  WHERE k.level = e.level AND k.src = e.src AND k.dst = e.dst AND k.type = e.type)
 		ON CONFLICT DO NOTHING$link$, (topo.existing_graph(graph)).schema_name)
@@ -228,7 +229,7 @@ BEGIN
 			  FROM %I.edge_window w
 			  WHERE w.bucket = ANY ($1)
 			  GROUP BY 1, 2, 3
-			  HAVING max(w.last_seen) > topo.live_since($2)) s$windows$, (topo.existing_graph(graph)).schema_name)
+			  HAVING max(w.last_seen) > (SELECT topo.live_since($2))) s$windows$, (topo.existing_graph(graph)).schema_name)
 	INTO seen USING buckets, graph;
 	PERFORM topo.link_seen(graph, seen);
 END
@@ -247,7 +248,7 @@ BEGIN
 			WHERE l.src = e.src AND l.dst = e.dst AND l.type = e.type
 			  AND NOT EXISTS (SELECT FROM %1$I.edge_window w
 							  WHERE w.src = e.src AND w.dst = e.dst AND w.type = e.type
-								AND w.bucket > topo.live_since($2) - interval '1 minute')
+								AND w.bucket > (SELECT topo.live_since($2)) - interval '1 minute')
 			RETURNING l.src, l.dst, l.type
 		), gone_clusters AS (
 			DELETE FROM %1$I.link k USING gone g
@@ -277,11 +278,11 @@ BEGIN
 	-- what was seen before the live windows is not known better than before
 	EXECUTE format($retime$
 		UPDATE %1$I.live_edge l
-		SET first_seen = CASE WHEN l.first_seen > topo.live_since($2) THEN k.first_seen ELSE l.first_seen END,
+		SET first_seen = CASE WHEN l.first_seen > (SELECT topo.live_since($2)) THEN k.first_seen ELSE l.first_seen END,
 			last_seen = k.last_seen
 		FROM (SELECT w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
 			  FROM unnest($1) e JOIN %1$I.edge_window w ON w.src = e.src AND w.dst = e.dst AND w.type = e.type
-			  WHERE w.bucket > topo.live_since($2) - interval '1 minute'
+			  WHERE w.bucket > (SELECT topo.live_since($2)) - interval '1 minute'
 			  GROUP BY 1, 2, 3) k
 		WHERE l.src = k.src AND l.dst = k.dst AND l.type = k.type
 		  AND (l.first_seen, l.last_seen) <> (k.first_seen, k.last_seen)

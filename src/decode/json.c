@@ -379,6 +379,27 @@ json_reader_next(json_reader *reader)
 	return event_of(JSON_KIND_ERROR);
 }
 
+bool
+json_reader_take_field(json_reader *reader, const char *name, size_t length)
+{
+	const char *at = reader->at;
+
+	/* a comma, two quotes and a colon */
+	if ((size_t) (reader->end - at) < length + 4)
+		return false;
+	if (reader->state == AFTER_VALUE && *at++ != ',')
+		return false;
+	if (reader->state != AFTER_VALUE && reader->state != BEFORE_FIRST_FIELD)
+		return false;
+	if (at[0] != '"' || memcmp(at + 1, name, length) != 0 || at[length + 1] != '"' ||
+		at[length + 2] != ':')
+		return false;
+	reader->token = at + length + 2;
+	take_byte(reader);
+	reader->state = BEFORE_VALUE;
+	return true;
+}
+
 /* Read to the end of an object or array that was just opened. */
 static bool
 skip_container(json_reader *reader)

@@ -90,6 +90,13 @@ extern bool json_reader_begin_sequence(json_reader *reader, const char *text, si
 extern json_event json_reader_next(json_reader *reader);
 
 /*
+ * Take the name of the next field of the object at hand, if it is this one, and
+ * stands there without white space or escapes, as most programs write it.  Its
+ * value follows.  False: it may be this one or not, and is still to be read.
+ */
+extern bool json_reader_take_field(json_reader *reader, const char *name, size_t length);
+
+/*
  * Read to the end of the value that began with first, which is the last event
  * that was drawn.  False: there was an error.
  */

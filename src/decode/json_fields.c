@@ -225,6 +225,18 @@ read_value(json_decoder *decoder, const json_field *field, json_event event)
 	return taken;
 }
 
+/* Take the name of the next field if it is the one at *guess, as in find_field. */
+static const json_field *
+take_guessed_field(json_decoder *decoder, const json_object *object, size_t *guess)
+{
+	const json_field *field = &object->fields[*guess];
+
+	if (!json_reader_take_field(decoder->reader, field->path + field->name_at, field->name_length))
+		return NULL;
+	*guess = *guess + 1 < object->count ? *guess + 1 : 0;
+	return field;
+}
+
 bool
 json_fields_read(json_decoder *decoder, const json_object *object)
 {
@@ -232,13 +244,16 @@ json_fields_read(json_decoder *decoder, const json_object *object)
 
 	for (;;)
 	{
+		const json_field *field = take_guessed_field(decoder, object, &guess);
 		json_event event = json_reader_next(decoder->reader);
-		const json_field *field;
 
-		if (event.kind != JSON_KIND_FIELD)
+		if (field == NULL && event.kind != JSON_KIND_FIELD)
 			return event.kind == JSON_KIND_OBJECT_END;
-		field = find_field(object, json_text(event), &guess);
-		event = json_reader_next(decoder->reader);
+		if (field == NULL)
+		{
+			field = find_field(object, json_text(event), &guess);
+			event = json_reader_next(decoder->reader);
+		}
 		if (field == NULL ? !json_reader_skip(decoder->reader, event)
 						  : !read_value(decoder, field, event))
 			return false;

@@ -68,7 +68,9 @@ parse_ipv4(const char *text, size_t length, flow_address *address)
 	}
 	if (at != length)
 		return false;
-	*address = flow_address_from_ipv4(bytes);
+	memset(address, 0, sizeof(*address));
+	address->family = 4;
+	memcpy(address->bytes, bytes, sizeof(bytes));
 	return true;
 }
 
