@@ -19,7 +19,7 @@ OBJS         = $(patsubst %.c,%.o,src/topology.c $(sort $(foreach part,$(SERVER_
 DATA_built   = topology--$(EXTVERSION).sql
 EXTRA_CLEAN  = build topology-agent topology--*.sql
 
-PG_CPPFLAGS  = -Isrc -I. -DTOPOLOGY_VERSION=\"$(EXTVERSION)\"
+PG_CPPFLAGS  = -Isrc -I. -DTOPOLOGY_VERSION=\"$(EXTVERSION)\" -DTOPOLOGY_SERVER
 PG_CFLAGS    = -std=gnu11 -Wextra -Wno-unused-parameter -Wno-missing-field-initializers \
                -Wno-sign-compare -Wno-cast-function-type -Wno-declaration-after-statement -Werror
 SHLIB_LINK   = -lbpf -lrdkafka -lm -Wl,-Bsymbolic

@@ -137,7 +137,7 @@ part_unit() {
 }
 
 run_fuzz() {
-	make -s -C "$root/test/fuzz" PG_CONFIG="$PG_CONFIG" FUZZ_SECONDS="$1" check >"$work/fuzz.log" 2>&1 && {
+	make -s -C "$root/test/fuzz" FUZZ_SECONDS="$1" check >"$work/fuzz.log" 2>&1 && {
 		grep '^Done' "$work/fuzz.log"
 		return
 	}

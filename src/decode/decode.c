@@ -14,6 +14,9 @@
 
 #include "flow/utf8.h"
 
+/* So many digits fit into 64 bits, whatever they are. */
+#define SURE_DIGITS 18u
+
 void
 decode_error_set(decode_error *error, const char *field, const char *format, ...)
 {
@@ -27,24 +30,47 @@ decode_error_set(decode_error *error, const char *field, const char *format, ...
 	utf8_make_printable(error->message);
 }
 
+/* The number that digits of text are from at to end, negated; false: one is no digit. */
+static bool
+add_digits(flow_text text, uint32_t at, uint32_t end, int64_t *total)
+{
+	int64_t sum = *total;
+
+	for (; at < end; at++)
+	{
+		int digit = text.data[at] - '0';
+
+		if (digit < 0 || digit > 9)
+			return false;
+		sum = sum * 10 - digit;
+	}
+	*total = sum;
+	return true;
+}
+
+/* The same of one digit, after which the number may not fit. */
+static bool
+add_digit(char c, int64_t *total)
+{
+	int digit = c - '0';
+
+	return digit >= 0 && digit <= 9 && !__builtin_mul_overflow(*total, 10, total) &&
+		   !__builtin_sub_overflow(*total, digit, total);
+}
+
 bool
 decode_integer(flow_text text, int64_t least, int64_t greatest, int64_t *value)
 {
 	bool negative = text.length > 0 && text.data[0] == '-';
-	uint32_t at = negative;
+	uint32_t sure = text.length < SURE_DIGITS + negative ? text.length : SURE_DIGITS + negative;
 	int64_t total = 0;
 
-	if (at == text.length)
+	/* Counted downwards, because the least int64 has no positive. */
+	if (text.length == negative || !add_digits(text, negative, sure, &total))
 		return false;
-	for (; at < text.length; at++)
-	{
-		int digit = text.data[at] - '0';
-
-		/* Counted downwards, because the least int64 has no positive. */
-		if (digit < 0 || digit > 9 || __builtin_mul_overflow(total, 10, &total) ||
-			__builtin_sub_overflow(total, digit, &total))
+	for (uint32_t at = sure; at < text.length; at++)
+		if (!add_digit(text.data[at], &total))
 			return false;
-	}
 	if (!negative && __builtin_sub_overflow(INT64_C(0), total, &total))
 		return false;
 	if (total < least || total > greatest)

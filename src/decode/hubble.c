@@ -51,7 +51,7 @@ read_time(json_decoder *decoder, const json_field *field, json_event event)
 {
 	hubble_flow *hubble = decoder->record;
 
-	if (event.kind != JSON_KIND_STRING || !decode_time(event.text, &hubble->flow.start_ns))
+	if (event.kind != JSON_KIND_STRING || !decode_time(json_text(event), &hubble->flow.start_ns))
 		return json_field_refuse(decoder, field);
 	hubble->flow.end_ns = hubble->flow.start_ns;
 	return true;
@@ -64,7 +64,7 @@ read_translated(json_decoder *decoder, const json_field *field, json_event event
 	json_field address = *field;
 
 	address.type = JSON_FIELD_ADDRESS;
-	if (event.kind != JSON_KIND_STRING || event.text.length > 0)
+	if (event.kind != JSON_KIND_STRING || event.length > 0)
 		return json_field_set(decoder, &address, event);
 	memset(json_field_place(decoder, field), 0, field->size);
 	return true;

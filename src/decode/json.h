@@ -37,14 +37,22 @@ typedef enum json_kind
 } json_kind;
 
 /*
- * text is UTF-8 without NUL bytes, points into the text being read or into the
- * reader, and lives until the next json_reader_begin.
+ * The text of a kind that has one is UTF-8 without NUL bytes, points into the
+ * text being read or into the reader, and lives until the next json_reader_begin.
+ * Two words, so that it is handed about in registers.
  */
 typedef struct json_event
 {
+	const char *data; /* NULL: of a kind without a text */
+	uint32_t length;
 	json_kind kind;
-	flow_text text;
 } json_event;
+
+static inline flow_text
+json_text(json_event event)
+{
+	return (flow_text){event.data, event.length};
+}
 
 typedef struct json_reader json_reader;
 
@@ -58,9 +66,8 @@ typedef struct json_position
 } json_position;
 
 /*
- * A reader, to be used for any number of texts.  In the server it lives in the
- * memory context that is current here and at each json_reader_begin, so an
- * ERROR leaks nothing; elsewhere it is malloc'd, and no memory ends the process.
+ * A reader, to be used for any number of texts.  Its memory is decode_allocate's
+ * (memory.h), of here and of each json_reader_begin.
  */
 extern json_reader *json_reader_create(void);
 extern void json_reader_destroy(json_reader *reader);
@@ -81,6 +88,13 @@ extern bool json_reader_begin_sequence(json_reader *reader, const char *text, si
 
 /* The next event; END and ERROR are repeated for ever. */
 extern json_event json_reader_next(json_reader *reader);
+
+/*
+ * Take the name of the next field of the object at hand, if it is this one, and
+ * stands there without white space or escapes, as most programs write it.  Its
+ * value follows.  False: it may be this one or not, and is still to be read.
+ */
+extern bool json_reader_take_field(json_reader *reader, const char *name, size_t length);
 
 /*
  * Read to the end of the value that began with first, which is the last event

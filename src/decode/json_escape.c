@@ -2,8 +2,8 @@
  * json_escape.c
  *		The escapes of a JSON string.
  *
- * PostgreSQL's lexer can do this too, but into the encoding of the database and
- * raising an error for what that lacks; decoders speak UTF-8 throughout.
+ * The result is UTF-8, whatever the database's encoding: decoders speak nothing
+ * else.  Owns no memory.
  */
 #include "decode/json_escape.h"
 

@@ -112,9 +112,9 @@ set_protocol(uint8_t *place, json_event event)
 {
 	bool number = event.kind == JSON_KIND_NUMBER;
 
-	if (decode_text_is(event.text, number ? "6" : "tcp"))
+	if (decode_text_is(json_text(event), number ? "6" : "tcp"))
 		*place = FLOW_PROTOCOL_TCP;
-	else if (decode_text_is(event.text, number ? "17" : "udp"))
+	else if (decode_text_is(json_text(event), number ? "17" : "udp"))
 		*place = FLOW_PROTOCOL_UDP;
 	else
 		return false;
@@ -176,17 +176,17 @@ set_scalar(json_decoder *decoder, const json_field *field, json_event event)
 	{
 		case JSON_FIELD_TIME:
 		case JSON_FIELD_INTEGER:
-			return decode_integer(event.text, INT64_MIN, INT64_MAX, place);
+			return decode_integer(json_text(event), INT64_MIN, INT64_MAX, place);
 		case JSON_FIELD_COUNTER:
-			return set_counter(place, event.text);
+			return set_counter(place, json_text(event));
 		case JSON_FIELD_PORT:
-			return set_port(place, event.text);
+			return set_port(place, json_text(event));
 		case JSON_FIELD_NUMBER:
-			return json_number(event.text, place);
+			return json_number(json_text(event), place);
 		case JSON_FIELD_PROTOCOL:
 			return set_protocol(place, event);
 		default:
-			return string && set_from_string(decoder, field, event.text);
+			return string && set_from_string(decoder, field, json_text(event));
 	}
 }
 
@@ -225,6 +225,18 @@ read_value(json_decoder *decoder, const json_field *field, json_event event)
 	return taken;
 }
 
+/* Take the name of the next field if it is the one at *guess, as in find_field. */
+static const json_field *
+take_guessed_field(json_decoder *decoder, const json_object *object, size_t *guess)
+{
+	const json_field *field = &object->fields[*guess];
+
+	if (!json_reader_take_field(decoder->reader, field->path + field->name_at, field->name_length))
+		return NULL;
+	*guess = *guess + 1 < object->count ? *guess + 1 : 0;
+	return field;
+}
+
 bool
 json_fields_read(json_decoder *decoder, const json_object *object)
 {
@@ -232,13 +244,16 @@ json_fields_read(json_decoder *decoder, const json_object *object)
 
 	for (;;)
 	{
+		const json_field *field = take_guessed_field(decoder, object, &guess);
 		json_event event = json_reader_next(decoder->reader);
-		const json_field *field;
 
-		if (event.kind != JSON_KIND_FIELD)
+		if (field == NULL && event.kind != JSON_KIND_FIELD)
 			return event.kind == JSON_KIND_OBJECT_END;
-		field = find_field(object, event.text, &guess);
-		event = json_reader_next(decoder->reader);
+		if (field == NULL)
+		{
+			field = find_field(object, json_text(event), &guess);
+			event = json_reader_next(decoder->reader);
+		}
 		if (field == NULL ? !json_reader_skip(decoder->reader, event)
 						  : !read_value(decoder, field, event))
 			return false;

@@ -21,7 +21,7 @@ read_list(json_decoder *decoder, const json_field *field, json_event event,
 		if (event.kind == JSON_KIND_ERROR)
 			return false;
 		if ((event.kind != JSON_KIND_NUMBER && event.kind != JSON_KIND_STRING) ||
-			!add(histogram, event.text))
+			!add(histogram, json_text(event)))
 			return json_field_refuse(decoder, field);
 	}
 }

@@ -63,13 +63,13 @@ read_flags(json_decoder *decoder, const json_field *field, json_event event)
 	int64_t *flags = json_field_place(decoder, field);
 
 	if (event.kind == JSON_KIND_NUMBER)
-		return decode_integer(event.text, 0, UINT32_MAX, flags) ||
+		return decode_integer(json_text(event), 0, UINT32_MAX, flags) ||
 			   json_field_refuse(decoder, field);
 	if (event.kind != JSON_KIND_ARRAY_START)
 		return json_field_refuse(decoder, field);
 	*flags = 0;
 	while ((event = json_reader_next(decoder->reader)).kind == JSON_KIND_STRING)
-		*flags |= flag_of(event.text);
+		*flags |= flag_of(json_text(event));
 	if (event.kind == JSON_KIND_ARRAY_END)
 		return true;
 	return event.kind != JSON_KIND_ERROR && json_field_refuse(decoder, field);

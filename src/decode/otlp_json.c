@@ -24,8 +24,8 @@ typedef struct span_decoder
 static bool
 read_id(json_decoder *decoder, const json_field *field, json_event event)
 {
-	if (event.kind == JSON_KIND_STRING && event.text.length == 2u * field->size &&
-		decode_hex(event.text, json_field_place(decoder, field)))
+	if (event.kind == JSON_KIND_STRING && event.length == 2u * field->size &&
+		decode_hex(json_text(event), json_field_place(decoder, field)))
 		return true;
 	return json_field_refuse(decoder, field);
 }
@@ -34,7 +34,7 @@ read_id(json_decoder *decoder, const json_field *field, json_event event)
 static bool
 read_parent_id(json_decoder *decoder, const json_field *field, json_event event)
 {
-	if (event.kind != JSON_KIND_STRING || event.text.length > 0)
+	if (event.kind != JSON_KIND_STRING || event.length > 0)
 		return read_id(decoder, field, event);
 	decoder->has &= ~field->bit;
 	return true;

@@ -78,7 +78,7 @@ read_negative_counts(json_decoder *decoder, const json_field *field, json_event 
 		if (event.kind == JSON_KIND_ERROR)
 			return false;
 		if ((event.kind != JSON_KIND_NUMBER && event.kind != JSON_KIND_STRING) ||
-			!decode_integer(event.text, 0, INT64_MAX, &count))
+			!decode_integer(json_text(event), 0, INT64_MAX, &count))
 			return json_field_refuse(decoder, field);
 		*negative |= count > 0;
 	}
@@ -91,7 +91,7 @@ read_int32(json_decoder *decoder, const json_field *field, json_event event)
 	int64_t number;
 
 	if ((event.kind != JSON_KIND_NUMBER && event.kind != JSON_KIND_STRING) ||
-		!decode_integer(event.text, INT32_MIN, INT32_MAX, &number))
+		!decode_integer(json_text(event), INT32_MIN, INT32_MAX, &number))
 		return json_field_refuse(decoder, field);
 	*(int32_t *) json_field_place(decoder, field) = (int32_t) number;
 	return true;

@@ -30,7 +30,7 @@ read_string(json_decoder *decoder, const json_field *field, json_event event)
 	if (event.kind != JSON_KIND_STRING)
 		return json_field_refuse(decoder, field);
 	value->kind = OTLP_VALUE_STRING;
-	value->text = event.text;
+	value->text = json_text(event);
 	return true;
 }
 
@@ -40,7 +40,7 @@ read_integer(json_decoder *decoder, const json_field *field, json_event event)
 	otlp_value *value = json_field_place(decoder, field);
 
 	if ((event.kind != JSON_KIND_STRING && event.kind != JSON_KIND_NUMBER) ||
-		!decode_integer(event.text, INT64_MIN, INT64_MAX, &value->integer))
+		!decode_integer(json_text(event), INT64_MIN, INT64_MAX, &value->integer))
 		return json_field_refuse(decoder, field);
 	value->kind = OTLP_VALUE_INTEGER;
 	return true;
@@ -52,7 +52,7 @@ read_real(json_decoder *decoder, const json_field *field, json_event event)
 	otlp_value *value = json_field_place(decoder, field);
 
 	if ((event.kind != JSON_KIND_STRING && event.kind != JSON_KIND_NUMBER) ||
-		!json_number(event.text, &value->real))
+		!json_number(json_text(event), &value->real))
 		return json_field_refuse(decoder, field);
 	value->kind = OTLP_VALUE_REAL;
 	return true;
@@ -204,7 +204,7 @@ otlp_tree_time(json_decoder *decoder, const json_field *field, json_event event)
 	int64_t *ns = json_field_place(decoder, field);
 
 	if ((event.kind == JSON_KIND_STRING || event.kind == JSON_KIND_NUMBER) &&
-		decode_integer(event.text, 0, INT64_MAX, ns))
+		decode_integer(json_text(event), 0, INT64_MAX, ns))
 		return true;
 	return json_field_refuse(decoder, field);
 }

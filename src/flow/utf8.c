@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "flow/bytes.h"
+
 /* What lead bytes allow as second byte, after table 3-7 of the Unicode standard. */
 typedef struct utf8_lead
 {
@@ -75,25 +77,36 @@ utf8_make_printable(char *text)
 	}
 }
 
+/* Behind the ASCII characters other than NUL that text has at at. */
+static size_t
+ascii_end(const char *text, size_t at, size_t length)
+{
+	for (; length - at >= FLOW_BYTES_SIZE; at += FLOW_BYTES_SIZE)
+	{
+		uint64_t word = flow_bytes_load(text + at);
+		uint64_t marks = flow_bytes_high(word) | flow_bytes_equal(word, '\0');
+
+		if (marks != 0)
+			return at + flow_bytes_first(marks);
+	}
+	while (at < length && (signed char) text[at] > 0)
+		at++;
+	return at;
+}
+
 size_t
 utf8_valid_length(const char *text, size_t length)
 {
-	size_t at = 0;
+	/* ASCII is nearly everything. */
+	size_t at = ascii_end(text, 0, length);
 
 	while (at < length)
 	{
-		size_t character;
+		size_t character = text[at] == '\0' ? 0 : utf8_character_length(text + at, length - at);
 
-		/* ASCII is nearly everything. */
-		if ((signed char) text[at] > 0)
-		{
-			at++;
-			continue;
-		}
-		character = text[at] == '\0' ? 0 : utf8_character_length(text + at, length - at);
 		if (character == 0)
 			break;
-		at += character;
+		at = ascii_end(text, at + character, length);
 	}
 	return at;
 }

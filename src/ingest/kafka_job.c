@@ -3,23 +3,21 @@
  *		A Kafka topic as a source: its partitions into the tables, exactly once.
  *
  * Offsets are kept in topo.source_position and nowhere else.  A batch is what
- * the consumer holds when a turn begins, up to topology.batch_memory; its records
+ * can be merged in memory, up to topology.batch_memory, or in a second; its records
  * and the offsets behind them are written in one transaction.  Each position
  * takes the word of one epoch only, so a worker that was thought dead and comes
  * back cannot write; its transaction fails, and it ends.
- *
- * A record that cannot be decoded is a dead letter in the same transaction.
- * Where SQL itself refuses a batch for its data, the batch is halved, in
- * subtransactions, until the records that it stumbles over are found; these are
- * dead letters too.
  *
  * What is lost without a record to bury (offsets that the broker has removed, a
  * topic made anew) stops the source, by default, and says so; the option
  * "on_gap" has it go on at the earliest or latest offset instead, and the offsets
  * jumped over are counted as dropped.
  *
- * Memory: the consumer's queue and the records held are bounded by
- * topology.batch_memory together, the batch by the same again.
+ * This file has the job's life and its partitions; kafka_chunk.c polls, and
+ * kafka_batch.c writes.
+ *
+ * Memory: librdkafka's queue takes up to half of topology.batch_memory, the chunk
+ * at hand up to a quarter, and the batch up to the whole.
  */
 #include "postgres.h"
 
@@ -27,63 +25,18 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "decode/formats.h"
-#include "ingest/job.h"
-#include "ingest/kafka_options.h"
-#include "ingest/record_batch.h"
+#include "ingest/kafka_state.h"
 #include "settings.h"
-#include "stream/consumer.h"
-
-/* Records of one transaction, at the most. */
-#define KAFKA_BATCH_RECORDS 200000
 
 /* How often new partitions are looked for, and how long a broker may take to answer. */
 #define KAFKA_METADATA_INTERVAL_MS 10000
 #define KAFKA_ANSWER_MS            5000
 
-/* How long a turn waits for its batch to fill while the log is known to hold more. */
-#define KAFKA_FILL_MS 50
-
-typedef struct kafka_partition
-{
-	int32 id;
-	stream_position read;     /* where the consumer goes on, behind what is held */
-	int64 stored;             /* next_offset in the tables */
-	int64 log_end;            /* as far as is known; -1: not known */
-	int64 end_mark;           /* what reached_end waits for; -1: nothing */
-	int64 gone;               /* offsets jumped over, to be counted */
-	source_progress progress; /* of the batch at hand */
-	bool changed;             /* progress is to be written */
-} kafka_partition;
-
-typedef struct kafka_job
-{
-	source_job base;
-	MemoryContext context;
-	int32 source;
-	char *name;
-	const decode_format *format;
-	kafka_options *options;
-	char *log; /* the cluster and the topic */
-	int64 epoch;
-	stream_consumer *consumer;
-	kafka_partition *partitions;
-	int partition_count;
-	stream_message *held; /* the records of the batch at hand */
-	size_t held_count;
-	size_t held_size; /* of the array */
-	record_batch *batch;
-	bool more; /* the last gathering ended at a limit, not at the end */
-	TimestampTz next_metadata;
-	char trouble[640]; /* "": none */
-} kafka_job;
-
-static void
-report_stream_error(const stream_error *error)
+void
+kafka_report(const stream_error *error)
 {
 	int code = ERRCODE_CONNECTION_FAILURE;
 
@@ -112,18 +65,6 @@ report_stream_error(const stream_error *error)
 					error->hint[0] ? errhint("%s", error->hint) : 0));
 }
 
-/* Show an error that may pass; raise any other. */
-static void
-bear(kafka_job *job, const stream_error *error)
-{
-	if (!stream_error_may_pass(error->kind))
-		report_stream_error(error);
-	if (strcmp(job->trouble, error->message) != 0)
-		ereport(WARNING, (errmsg("source \"%s\": %s", job->name, error->message),
-						  error->hint[0] ? errhint("%s", error->hint) : 0));
-	strlcpy(job->trouble, error->message, sizeof(job->trouble));
-}
-
 static void
 log_warnings(kafka_job *job)
 {
@@ -133,8 +74,8 @@ log_warnings(kafka_job *job)
 		ereport(LOG, (errmsg("source \"%s\": %s", job->name, line)));
 }
 
-static kafka_partition *
-find_partition(kafka_job *job, int32 id)
+kafka_partition *
+kafka_find_partition(kafka_job *job, int32 id)
 {
 	for (int i = 0; i < job->partition_count; i++)
 		if (job->partitions[i].id == id)
@@ -161,9 +102,8 @@ add_partition(kafka_job *job, int32 id)
 	return partition;
 }
 
-/* Have the consumer read every partition from where the job is. */
-static void
-assign(kafka_job *job)
+void
+kafka_assign(kafka_job *job)
 {
 	stream_position *positions = palloc(sizeof(*positions) * Max(job->partition_count, 1));
 	stream_error error = {0};
@@ -171,7 +111,7 @@ assign(kafka_job *job)
 	for (int i = 0; i < job->partition_count; i++)
 		positions[i] = job->partitions[i].read;
 	if (!stream_consumer_assign(job->consumer, positions, job->partition_count, &error))
-		report_stream_error(&error);
+		kafka_report(&error);
 	pfree(positions);
 }
 
@@ -204,7 +144,7 @@ take_over(kafka_job *job)
 		partition->read.next_offset = position->next_offset;
 		partition->read.last_offset = position->last_offset;
 		partition->read.last_fingerprint = position->last_fingerprint;
-		partition->stored = position->next_offset;
+		partition->stored = partition->read;
 	}
 }
 
@@ -232,14 +172,15 @@ begin_partitions(kafka_job *job, int count)
 			starts[unknown++].partition = id;
 	}
 	if (!stream_consumer_offsets(job->consumer, edge, starts, unknown, KAFKA_ANSWER_MS, &error))
-		report_stream_error(&error);
+		kafka_report(&error);
 	for (int i = 0; i < unknown; i++)
 	{
 		kafka_partition *partition = add_partition(job, starts[i].partition);
 
 		partition->read = starts[i];
-		partition->stored = starts[i].next_offset;
-		source_begin_log(job->source, partition->id, job->epoch, job->log, partition->stored);
+		partition->stored = starts[i];
+		source_begin_log(job->source, partition->id, job->epoch, job->log,
+						 partition->stored.next_offset);
 	}
 	pfree(starts);
 }
@@ -255,7 +196,7 @@ begin_new_partitions(kafka_job *job, int count)
 	PopActiveSnapshot();
 	SPI_finish();
 	CommitTransactionCommand();
-	assign(job);
+	kafka_assign(job);
 }
 
 static void
@@ -268,25 +209,12 @@ look_for_partitions(kafka_job *job)
 		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), KAFKA_METADATA_INTERVAL_MS);
 	if (!stream_consumer_metadata(job->consumer, KAFKA_ANSWER_MS, &metadata, &error))
 	{
-		bear(job, &error);
+		kafka_bear(job, &error);
 		return;
 	}
 	job->trouble[0] = '\0';
 	if (metadata.partitions > job->partition_count)
 		begin_new_partitions(job, metadata.partitions);
-}
-
-/* Take note of how far the consumer has come, over records and marks of transactions. */
-static void
-note_positions(kafka_job *job)
-{
-	for (int i = 0; i < job->partition_count; i++)
-	{
-		kafka_partition *partition = &job->partitions[i];
-
-		partition->read = stream_consumer_position(job->consumer, partition->id);
-		partition->changed |= partition->read.next_offset != partition->stored;
-	}
 }
 
 /*
@@ -301,74 +229,33 @@ cross_gap(kafka_job *job, const stream_error *error)
 	int64 before;
 
 	if (job->options->on_gap == KAFKA_GAP_STOP || error->partition < 0)
-		report_stream_error(error);
-	note_positions(job);
-	partition = find_partition(job, error->partition);
+		kafka_report(error);
+	partition = kafka_find_partition(job, error->partition);
 	before = partition->read.next_offset;
 	if (!stream_consumer_offsets(job->consumer,
 								 job->options->on_gap == KAFKA_GAP_LATEST ? STREAM_LATEST
 																		  : STREAM_EARLIEST,
 								 &partition->read, 1, KAFKA_ANSWER_MS, &failure))
-		report_stream_error(&failure);
+		kafka_report(&failure);
 	ereport(WARNING, (errmsg("source \"%s\" goes on at offset " INT64_FORMAT " of partition %d",
 							 job->name, partition->read.next_offset, partition->id),
 					  errdetail("%s", error->message)));
 	partition->gone += Max(partition->read.next_offset - before, 0);
 	partition->changed = true;
-	assign(job);
+	kafka_assign(job);
 }
 
+/* What was met behind the last chunk, now that all before it is in the tables. */
 static void
-hold_message(kafka_job *job, const stream_message *message)
+settle_failure(kafka_job *job)
 {
-	if (job->held_count == job->held_size)
-	{
-		job->held_size = Max(job->held_size * 2, 1024);
-		job->held = job->held ? repalloc_huge(job->held, sizeof(stream_message) * job->held_size)
-							  : MemoryContextAllocHuge(job->context,
-													   sizeof(stream_message) * job->held_size);
-	}
-	job->held[job->held_count++] = *message;
-}
+	stream_error failure = job->failure;
 
-/* False: nothing more for now. */
-static bool
-gather_one(kafka_job *job, int timeout_ms)
-{
-	stream_item item;
-
-	switch (stream_consumer_poll(job->consumer, timeout_ms, &item))
-	{
-		case STREAM_MESSAGE:
-			hold_message(job, &item.message);
-			job->trouble[0] = '\0';
-			return true;
-		case STREAM_END:
-			find_partition(job, item.partition)->log_end = item.offset;
-			job->trouble[0] = '\0';
-			return true;
-		case STREAM_ERROR:
-			if (item.error.kind == STREAM_OFFSET_GONE || item.error.kind == STREAM_TOPIC_RECREATED)
-				cross_gap(job, &item.error);
-			else
-				bear(job, &item.error);
-			return true;
-		case STREAM_EMPTY:
-			break;
-	}
-	return false;
-}
-
-static void
-note_watermarks(kafka_job *job)
-{
-	for (int i = 0; i < job->partition_count; i++)
-	{
-		int64 end = stream_consumer_high_watermark(job->consumer, job->partitions[i].id);
-
-		if (end > job->partitions[i].log_end)
-			job->partitions[i].log_end = end;
-	}
+	job->failure.kind = STREAM_NO_ERROR;
+	if (failure.kind == STREAM_OFFSET_GONE || failure.kind == STREAM_TOPIC_RECREATED)
+		cross_gap(job, &failure);
+	else if (failure.kind != STREAM_NO_ERROR)
+		kafka_report(&failure);
 }
 
 static int64
@@ -378,38 +265,8 @@ kafka_lag(source_job *base)
 	int64 lag = 0;
 
 	for (int i = 0; i < job->partition_count; i++)
-		lag += Max(job->partitions[i].log_end - job->partitions[i].stored, 0);
+		lag += Max(job->partitions[i].log_end - job->partitions[i].stored.next_offset, 0);
 	return lag;
-}
-
-static bool
-is_full(kafka_job *job)
-{
-	return job->held_count >= KAFKA_BATCH_RECORDS ||
-		   stream_consumer_held(job->consumer) >= (size_t) topology_batch_memory * 1024 / 2;
-}
-
-static void
-kafka_gather(source_job *base, bool now)
-{
-	kafka_job *job = (kafka_job *) base;
-	TimestampTz begin = GetCurrentTimestamp();
-
-	if (now || begin >= job->next_metadata)
-		look_for_partitions(job);
-	log_warnings(job);
-	while (!is_full(job))
-	{
-		bool waits =
-			job->more && !TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), KAFKA_FILL_MS);
-
-		CHECK_FOR_INTERRUPTS();
-		if (!gather_one(job, waits ? KAFKA_FILL_MS / 5 : 0) && !waits)
-			break;
-	}
-	note_positions(job);
-	note_watermarks(job);
-	job->more = is_full(job) || kafka_lag(base) > (int64) job->held_count;
 }
 
 static bool
@@ -423,168 +280,19 @@ kafka_has_news(source_job *base)
 	return false;
 }
 
-/* The record at hand, for what it has to say when it is refused. */
-typedef struct kafka_letter
-{
-	kafka_job *job;
-	const stream_message *message;
-} kafka_letter;
-
 static void
-bury(kafka_job *job, const stream_message *message, const void *data, size_t length,
-	 const char *reason)
-{
-	source_store_dead_letter(job->name, message->partition, message->offset, message->key,
-							 message->key_length, data, length, reason);
-	find_partition(job, message->partition)->progress.dead_letters++;
-}
-
-static void
-refuse(void *context, const char *data, size_t length, const decode_error *error)
-{
-	kafka_letter *letter = context;
-	char *reason = error->field[0] ? psprintf("field \"%s\" %s", error->field, error->message)
-								   : pstrdup(error->message);
-
-	bury(letter->job, letter->message, data, length, reason);
-}
-
-static void
-take_message(kafka_job *job, const stream_message *message)
-{
-	kafka_letter letter = {job, message};
-
-	/* a tombstone deletes what a key stands for, and a flow is nothing that is kept by key */
-	if (!message->payload)
-		return;
-	find_partition(job, message->partition)->progress.records += record_batch_take(
-		job->batch, job->format, message->payload, message->payload_length, refuse, &letter);
-}
-
-static void
-take_messages(kafka_job *job, size_t first, size_t count)
-{
-	for (size_t i = first; i < first + count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		take_message(job, &job->held[i]);
-	}
-	if (!record_batch_is_empty(job->batch))
-		record_batch_store(job->batch);
-}
-
-/* Whether an error is about the data of a batch, and not about the server. */
-static bool
-is_about_data(int sqlerrcode)
-{
-	int category = ERRCODE_TO_CATEGORY(sqlerrcode);
-
-	return category == ERRCODE_DATA_EXCEPTION ||
-		   category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
-		   category == ERRCODE_PROGRAM_LIMIT_EXCEEDED;
-}
-
-/* Take records in a subtransaction; NULL, or the error that the data met. */
-static ErrorData *
-try_messages(kafka_job *job, size_t first, size_t count)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		take_messages(job, first, count);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (!is_about_data(error->sqlerrcode))
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		record_batch_clear(job->batch);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return error;
-}
-
-static void
-count_progress(kafka_job *job, bool restore, source_progress *saved)
-{
-	for (int i = 0; i < job->partition_count; i++)
-		if (restore)
-			job->partitions[i].progress = saved[i];
-		else
-			saved[i] = job->partitions[i].progress;
-}
-
-/* Halve what fails until the records that are at fault are alone. */
-static void
-take_or_bury(kafka_job *job, size_t first, size_t count)
-{
-	source_progress *saved = palloc(sizeof(*saved) * job->partition_count);
-	ErrorData *error;
-
-	count_progress(job, false, saved);
-	error = try_messages(job, first, count);
-	if (error)
-	{
-		const stream_message *message = &job->held[first];
-
-		count_progress(job, true, saved);
-		if (count == 1)
-			bury(job, message, message->payload, message->payload_length, error->message);
-		else
-		{
-			take_or_bury(job, first, count / 2);
-			take_or_bury(job, first + count / 2, count - count / 2);
-		}
-		FreeErrorData(error);
-	}
-	pfree(saved);
-}
-
-static void
-store_positions(kafka_job *job)
-{
-	for (int i = 0; i < job->partition_count; i++)
-	{
-		kafka_partition *partition = &job->partitions[i];
-		source_progress *progress = &partition->progress;
-
-		if (!partition->changed)
-			continue;
-		progress->expected_offset = partition->stored;
-		progress->next_offset = partition->read.next_offset;
-		progress->last_offset = partition->read.last_offset;
-		progress->last_fingerprint = partition->read.last_fingerprint;
-		progress->log_end = partition->log_end;
-		progress->gone = partition->gone;
-		source_store_progress(job->source, partition->id, job->epoch, progress);
-	}
-}
-
-static bool
-kafka_write(source_job *base)
+kafka_gather(source_job *base, bool now)
 {
 	kafka_job *job = (kafka_job *) base;
 
-	for (int i = 0; i < job->partition_count; i++)
-		memset(&job->partitions[i].progress, 0, sizeof(source_progress));
-	if (job->held_count > 0)
-	{
-		record_batch_begin(job->batch);
-		take_or_bury(job, 0, job->held_count);
-	}
-	store_positions(job);
-	return job->more;
+	if (now || GetCurrentTimestamp() >= job->next_metadata)
+		look_for_partitions(job);
+	log_warnings(job);
+	settle_failure(job);
+	kafka_fill(job);
+	/* nothing is held that has to be written before */
+	if (!kafka_has_news(base))
+		settle_failure(job);
 }
 
 static void
@@ -594,12 +302,11 @@ kafka_committed(source_job *base)
 
 	for (int i = 0; i < job->partition_count; i++)
 	{
-		job->partitions[i].stored = job->partitions[i].read.next_offset;
+		job->partitions[i].stored = job->partitions[i].read;
 		job->partitions[i].gone = 0;
 		job->partitions[i].changed = false;
 	}
-	job->held_count = 0;
-	stream_consumer_release(job->consumer);
+	kafka_release(job);
 }
 
 static void
@@ -617,7 +324,7 @@ kafka_mark_end(source_job *base)
 			job->partitions[i].end_mark = ends[i].next_offset;
 	else
 	{
-		bear(job, &error);
+		kafka_bear(job, &error);
 		for (int i = 0; i < job->partition_count; i++)
 			job->partitions[i].end_mark = PG_INT64_MAX;
 	}
@@ -630,7 +337,7 @@ kafka_reached_end(source_job *base)
 	kafka_job *job = (kafka_job *) base;
 
 	for (int i = 0; i < job->partition_count; i++)
-		if (job->partitions[i].stored < job->partitions[i].end_mark)
+		if (job->partitions[i].stored.next_offset < job->partitions[i].end_mark)
 			return false;
 	return job->partition_count > 0;
 }
@@ -688,13 +395,13 @@ join_cluster(kafka_job *job)
 	stream_error error = {0};
 
 	if (!stream_consumer_metadata(job->consumer, KAFKA_ANSWER_MS, &metadata, &error))
-		report_stream_error(&error);
+		kafka_report(&error);
 	job->log = MemoryContextStrdup(job->context,
 								   psprintf("%s/%s", metadata.cluster_id, job->options->topic));
 	take_over(job);
 	if (metadata.partitions > job->partition_count)
 		begin_partitions(job, metadata.partitions);
-	assign(job);
+	kafka_assign(job);
 }
 
 source_job *
@@ -706,6 +413,7 @@ kafka_job_open(const source_row *source, MemoryContext context)
 
 	job->base.routine = &kafka_routine;
 	job->context = context;
+	job->scratch = AllocSetContextCreate(context, "topology kafka chunk", ALLOCSET_DEFAULT_SIZES);
 	job->source = source->id;
 	job->name = pstrdup(source->name);
 	job->format = decode_format_find(source->format);
@@ -717,7 +425,7 @@ kafka_job_open(const source_row *source, MemoryContext context)
 	record_batch_set_defaults(job->batch, source->region, source->scope);
 	job->consumer = stream_consumer_open(&job->options->consumer, &error);
 	if (!job->consumer)
-		report_stream_error(&error);
+		kafka_report(&error);
 	MemoryContextSwitchTo(previous);
 
 	PG_TRY();

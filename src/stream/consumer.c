@@ -26,9 +26,6 @@
 #define DEFAULT_MEMORY ((size_t) 16 << 20)
 #define MINIMUM_MEMORY ((size_t) 1 << 20)
 
-/* What librdkafka 2.0 allocates for a message besides its bytes, rounded up. */
-#define MESSAGE_OVERHEAD 256
-
 /* librdkafka's limit of both fetch sizes */
 #define MAXIMUM_FETCH 1000000000
 
@@ -68,7 +65,9 @@ configure(const stream_consumer_options *options, const memory_plan *plan, strea
 									   {"group.id", "topology"},
 									   {"socket.keepalive.enable", "true"},
 									   {"reconnect.backoff.max.ms", "2000"},
-									   {"receive.message.max.bytes", "268435456"}};
+									   {"receive.message.max.bytes", "268435456"},
+									   /* a question to a broker waits for the fetch before it */
+									   {"fetch.wait.max.ms", "100"}};
 	const stream_setting fixed[] = {{"enable.auto.commit", "false"},
 									{"enable.auto.offset.store", "false"},
 									{"enable.partition.eof", "true"},

@@ -164,7 +164,7 @@ extern stream_position stream_consumer_position(const stream_consumer *consumer,
 /* Free every message that was polled. */
 extern void stream_consumer_release(stream_consumer *consumer);
 
-/* Bytes of keys and payloads of the messages that are not yet released. */
+/* Bytes that the messages take that are not yet released, with what is kept about each. */
 extern size_t stream_consumer_held(const stream_consumer *consumer);
 
 /*

@@ -85,7 +85,7 @@ hold(stream_consumer *consumer, consumer_partition *partition, rd_kafka_message_
 	partition->position.next_offset = source->offset + 1;
 	consumer->held[consumer->held_count++] = source;
 	partition->last_held = consumer->held_count;
-	consumer->held_bytes += source->len + source->key_len;
+	consumer->held_bytes += source->len + source->key_len + MESSAGE_OVERHEAD;
 	return STREAM_MESSAGE;
 }
 

@@ -8,6 +8,9 @@
 #include "stream/client.h"
 #include "stream/consumer.h"
 
+/* What librdkafka 2.0 allocates for a message besides its bytes, rounded up. */
+#define MESSAGE_OVERHEAD 256
+
 /* One partition, since the last assignment. */
 typedef struct consumer_partition
 {

@@ -215,16 +215,16 @@ a_reader_goes_back_to_what_it_skipped(void **state)
 	array = json_reader_tell(reader);
 	assert_true(json_reader_skip(reader, event));
 	json_reader_next(reader);
-	b = json_reader_next(reader).text;
+	b = json_text(json_reader_next(reader));
 	assert_int_equal(json_reader_next(reader).kind, JSON_KIND_OBJECT_END);
 	end = json_reader_tell(reader);
 
 	json_reader_seek(reader, array);
-	assert_text(json_reader_next(reader).text, "ä");
+	assert_text(json_text(json_reader_next(reader)), "ä");
 	/* What was read on the way lives on. */
 	assert_text(b, "ö");
 	assert_int_equal(json_reader_next(reader).kind, JSON_KIND_ARRAY_START);
-	assert_text(json_reader_next(reader).text, "1");
+	assert_text(json_text(json_reader_next(reader)), "1");
 	assert_int_equal(json_reader_next(reader).kind, JSON_KIND_ARRAY_END);
 	assert_int_equal(json_reader_next(reader).kind, JSON_KIND_ARRAY_END);
 	assert_int_equal(json_reader_next(reader).kind, JSON_KIND_FIELD);

@@ -18,7 +18,7 @@ static void
 trace_with(json_reader *reader, const char *text, size_t length, char trace[1000],
 		   decode_error *error)
 {
-	json_event event = {JSON_KIND_ERROR, {NULL, 0}};
+	json_event event;
 	size_t used = 0;
 
 	memset(error, 0, sizeof(*error));
@@ -31,8 +31,8 @@ trace_with(json_reader *reader, const char *text, size_t length, char trace[1000
 	{
 		event = json_reader_next(reader);
 		used += (size_t) snprintf(trace + used, 1000 - used, "%s%s%.*s", used > 0 ? " " : "",
-								  kind_marks[event.kind], (int) event.text.length,
-								  event.text.data != NULL ? event.text.data : "");
+								  kind_marks[event.kind], (int) event.length,
+								  event.data != NULL ? event.data : "");
 		assert_true(used < 1000);
 	} while (event.kind != JSON_KIND_END && event.kind != JSON_KIND_ERROR);
 	assert_int_equal(json_reader_next(reader).kind, event.kind);
@@ -105,8 +105,8 @@ texts_live_until_the_next_begin(void **state)
 	(void) state;
 	assert_true(json_reader_begin(reader, text, strlen(text), &error));
 	json_reader_next(reader);
-	first = json_reader_next(reader).text;
-	assert_text(json_reader_next(reader).text, "C");
+	first = json_text(json_reader_next(reader));
+	assert_text(json_text(json_reader_next(reader)), "C");
 	assert_text(first, "AB");
 	json_reader_destroy(reader);
 }
@@ -223,7 +223,7 @@ skip_ends_where_the_value_ends(void **state)
 		json_reader_next(reader);
 		json_reader_next(reader);
 		assert_true(json_reader_skip(reader, json_reader_next(reader)));
-		assert_text(json_reader_next(reader).text, "b");
+		assert_text(json_text(json_reader_next(reader)), "b");
 	}
 	json_reader_destroy(reader);
 }

@@ -1,0 +1,84 @@
+/*
+ * kafka_state.h
+ *		The inside of a job that reads a topic.  For kafka_*.c only.
+ */
+#ifndef TOPOLOGY_INGEST_KAFKA_STATE_H
+#define TOPOLOGY_INGEST_KAFKA_STATE_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+#include "decode/formats.h"
+#include "ingest/job.h"
+#include "ingest/kafka_options.h"
+#include "ingest/record_batch.h"
+#include "stream/consumer.h"
+
+typedef struct kafka_partition
+{
+	int32 id;
+	stream_position read;     /* where the consumer goes on, behind what is held */
+	stream_position stored;   /* the same as of the last commit */
+	int64 careful_until;      /* up to this offset records are taken with care */
+	int64 log_end;            /* as far as is known; -1: not known */
+	int64 end_mark;           /* what reached_end waits for; -1: nothing */
+	int64 gone;               /* offsets jumped over, to be counted */
+	source_progress progress; /* of the batch at hand */
+	bool changed;             /* progress is to be written */
+} kafka_partition;
+
+typedef struct kafka_job
+{
+	source_job base;
+	MemoryContext context;
+	MemoryContext scratch; /* of one chunk */
+	int32 source;
+	char *name;
+	const decode_format *format;
+	kafka_options *options;
+	char *log; /* the cluster and the topic */
+	int64 epoch;
+	stream_consumer *consumer;
+	kafka_partition *partitions;
+	int partition_count;
+	stream_message *held; /* the chunk at hand */
+	size_t held_count;
+	size_t held_size; /* of the array */
+	record_batch *batch;
+	bool more;            /* the last polling ended at a limit, not at the end */
+	stream_error failure; /* that needs more than time, met behind what is held; or no error */
+	TimestampTz next_metadata;
+	char trouble[640]; /* "": none */
+} kafka_job;
+
+/* kafka_job.c: raise an error of the stream. */
+extern void kafka_report(const stream_error *error) pg_attribute_noreturn();
+
+/* The partition of that number, which has been assigned. */
+extern kafka_partition *kafka_find_partition(kafka_job *job, int32 id);
+
+/* Have the consumer read every partition from where the job is. */
+extern void kafka_assign(kafka_job *job);
+
+/* kafka_chunk.c: whether what was read before, and could not be stored, is read again. */
+extern bool kafka_is_careful(const kafka_job *job);
+
+/*
+ * Poll until a chunk is held, or there is nothing more for now: for some 50 ms
+ * at the most, where the log is known to hold more.  Positions move with what is
+ * polled.  An error that does not pass by itself ends the chunk, and is kept in
+ * failure.
+ */
+extern void kafka_fill(kafka_job *job);
+
+/* Show an error that may pass; raise any other. */
+extern void kafka_bear(kafka_job *job, const stream_error *error);
+
+/* Let go of the chunk. */
+extern void kafka_release(kafka_job *job);
+
+/* kafka_batch.c: the job's write, of what is held and what follows it. */
+extern bool kafka_write(source_job *base);
+
+#endif /* TOPOLOGY_INGEST_KAFKA_STATE_H */
