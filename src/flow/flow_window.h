@@ -14,6 +14,9 @@
 
 #include "flow/flow.h"
 
+/* The width of a flow window: the worker's, and so that of whoever sends it windows. */
+#define FLOW_WINDOW_NS INT64_C(10000000000)
+
 /*
  * One entry.  The port of the listening side is kept, the other is 0: for
  * FLOW_ROLE_CLIENT peer_port, for FLOW_ROLE_SERVER local_port.  A record
