@@ -8,6 +8,7 @@
  *
  * Needs no privilege but to read the pins, unless it has to pin them itself.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,16 @@ open_signals(void)
 	return signalfd(-1, &ending, SFD_CLOEXEC);
 }
 
+/* What is wrong with pins that are there is told when they are opened. */
+static int
+check_pinned(const char *dir)
+{
+	if (access(dir, F_OK) == 0 || errno != ENOENT)
+		return AGENT_OK;
+	return agent_fail(AGENT_NOT_PERMITTED, "nothing is pinned in \"%s\", and only root may pin",
+					  dir);
+}
+
 /* Take the pins that are there, or make them.  Returns an exit code. */
 static int
 ensure_pins(agent_run *run)
@@ -46,7 +57,9 @@ ensure_pins(agent_run *run)
 	pin_options pins = pin_options_default();
 	int result;
 
-	if (geteuid() != 0 || pin_is_whole(run->options->dir))
+	if (geteuid() != 0)
+		return check_pinned(run->options->dir);
+	if (pin_is_whole(run->options->dir))
 		return AGENT_OK;
 	pins.dir = run->options->dir;
 	pins.group = NULL;
@@ -125,7 +138,7 @@ capture_flows(agent_run *run)
 static int
 run_agent(const run_options *options)
 {
-	agent_run run = {.options = options, .signals = open_signals()};
+	agent_run run = {.options = options, .signals = open_signals(), .captures = true};
 	int code = ensure_pins(&run);
 
 	if (code == AGENT_OK)

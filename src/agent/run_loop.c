@@ -93,6 +93,13 @@ timeout_of(const loop *loop)
 }
 
 static bool
+look(agent_run *run)
+{
+	run->captures = run->captures && gatherer_snapshot(run->gatherer);
+	return run->captures;
+}
+
+static bool
 read_ring(agent_run *run)
 {
 	switch (gatherer_read(run->gatherer, run->open))
@@ -106,6 +113,7 @@ read_ring(agent_run *run)
 		case GATHER_FAILED:
 			break;
 	}
+	run->captures = false;
 	return false;
 }
 
@@ -130,7 +138,7 @@ gather_at_interval(loop *loop)
 
 	loop->due = true;
 	loop->next_batch_ms = now_ms() + run->options->interval_ms;
-	return run->full || (gatherer_snapshot(run->gatherer) && read_ring(run));
+	return run->full || (look(run) && read_ring(run));
 }
 
 /* The ring is filling: make room there. */
@@ -215,7 +223,7 @@ wait_for_reports(agent_run *run, int64_t deadline_ms)
 static bool
 look_last(agent_run *run)
 {
-	bool looked = run->full || gatherer_snapshot(run->gatherer);
+	bool looked = run->full || look(run);
 
 	if (run->unpin)
 		bpffs_remove(run->options->dir);

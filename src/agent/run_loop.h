@@ -19,6 +19,7 @@ typedef struct agent_run
 	int signals;             /* a signalfd for those that end the agent */
 	bool unpin;              /* the pins are its own: to be removed at the end */
 	bool full;               /* the open table takes no more */
+	bool captures;           /* nothing of the capture has failed */
 	bool stop;
 	flow_tally left; /* at the end: never handed over, and gone */
 } agent_run;
