@@ -84,7 +84,7 @@ COMMENT ON TRIGGER identity_rules_changed ON topo.identity_rule IS 'workers foll
 
 CREATE FUNCTION topo.source_options(kind text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
-RETURN CASE kind WHEN 'ebpf' THEN ARRAY['pin_dir', 'region', 'scope']
+RETURN CASE kind WHEN 'ebpf' THEN ARRAY['pin_dir', 'region', 'scope', 'netns', 'except_netns']
 				 WHEN 'kafka' THEN ARRAY['brokers', 'topic', 'start', 'on_gap', 'region', 'scope'] END;
 COMMENT ON FUNCTION topo.source_options(text) IS 'the options that a source of this kind may have, but for rdkafka.*';
 
@@ -148,6 +148,11 @@ BEGIN
 							 ELSE 'For example {"pin_dir": "/sys/fs/bpf/topology"}.' END;
 	END IF;
 	PERFORM topo.check_source_option(kind, o.key, o.value) FROM jsonb_each(options) o;
+	IF options ?& ARRAY['netns', 'except_netns'] THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'the options "netns" and "except_netns" cannot both be given',
+			HINT = 'Name the network namespaces to be captured, or those to be left out.';
+	END IF;
 	FOREACH needed IN ARRAY CASE kind WHEN 'kafka' THEN ARRAY['brokers', 'topic'] ELSE '{}' END LOOP
 		IF coalesce(options ->> needed, '') = '' THEN
 			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
@@ -203,7 +208,7 @@ EXCEPTION WHEN unique_violation THEN
 END
 $$;
 COMMENT ON FUNCTION topo.add_source(text, text, text, jsonb) IS
-'start an ingest job. Options of kind ebpf: pin_dir, region, scope; of kind kafka: brokers, topic, start (earliest, latest), on_gap (stop, earliest, latest), region, scope, and rdkafka.* for those of librdkafka';
+'start an ingest job. Options of kind ebpf: pin_dir, region, scope, netns, except_netns; of kind kafka: brokers, topic, start (earliest, latest), on_gap (stop, earliest, latest), region, scope, and rdkafka.* for those of librdkafka';
 
 CREATE FUNCTION topo.existing_source(name text) RETURNS topo.source
 LANGUAGE plpgsql STABLE PARALLEL SAFE

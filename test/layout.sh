@@ -37,7 +37,7 @@ for file in $(git ls-files 'src/*/*.[ch]' 2>/dev/null || find src -mindepth 2 -n
 done
 
 # decode/memory.c is the shim that gives decoders their memory, with and without a server
-for folder in flow decode capture stream agent; do
+for folder in flow decode encode capture stream agent; do
 	for file in $(grep -lE '#include "(postgres|postgres_fe|c|fmgr)\.h"' src/$folder/*.[ch] 2>/dev/null || true); do
 		[ "$file" = src/decode/memory.c ] || complain "$file: has to build without a server"
 	done

@@ -12,10 +12,12 @@ BPF_CFLAGS     = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
                  $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) \
                  -Wall -Wextra -Wno-unused-parameter -Werror
 
-AGENT_SOURCES  = $(sort $(wildcard src/agent/*.c src/capture/*.c src/flow/flow_address.c src/flow/utf8.c))
+AGENT_PARTS    = agent capture encode flow stream
+AGENT_SOURCES  = $(sort $(foreach part,$(AGENT_PARTS),$(wildcard src/$(part)/*.c)))
 AGENT_OBJECTS  = $(AGENT_SOURCES:src/%.c=build/agent/%.o)
 AGENT_CFLAGS   = -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -Isrc -I. \
                  -DTOPOLOGY_VERSION=\"$(EXTVERSION)\"
+AGENT_LIBS     = -lbpf -lrdkafka -lm
 AGENT_SBINDIR ?= /usr/local/sbin
 
 all: topology-agent
@@ -33,7 +35,7 @@ build/agent/%.o: src/%.c build/flow_capture.skel.h
 	$(CC) $(AGENT_CFLAGS) -MMD -MP -c $< -o $@
 
 topology-agent: $(AGENT_OBJECTS)
-	$(CC) -o $@ $^ $(LDFLAGS) -lbpf
+	$(CC) -o $@ $^ $(LDFLAGS) $(AGENT_LIBS)
 
 -include $(AGENT_OBJECTS:.o=.d)
 
@@ -49,4 +51,4 @@ uninstall-agent:
 
 # Prints the capture's events; used by tests.
 build/capture_dump: test/lib/capture_dump.c $(filter-out build/agent/agent/%,$(AGENT_OBJECTS))
-	$(CC) $(AGENT_CFLAGS) -o $@ $^ -lbpf
+	$(CC) $(AGENT_CFLAGS) -o $@ $^ $(AGENT_LIBS)

@@ -147,7 +147,8 @@ bpffs_remove(const char *dir)
 	}
 	if (!remove_pins(dir))
 		return false;
-	if (is_mount_point(dir) && umount(dir) != 0)
+	/* a reader may hold the directory still: it keeps what it has open */
+	if (is_mount_point(dir) && umount2(dir, MNT_DETACH) != 0)
 		return complain("unmount", dir);
 	return rmdir(dir) == 0 || complain("remove", dir);
 }

@@ -1,6 +1,6 @@
 /*
  * pin.c
- *		pin and unpin: load the capture, attach it, and leave it pinned.
+ *		Loads the capture, attaches it, and leaves it pinned.
  *
  * The pins are the only owners of what they name once this program has ended:
  * removing a hook's pin detaches it.  The map "about" is marked complete last,
@@ -10,7 +10,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <grp.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +19,7 @@
 #include "agent/bootstrap.h"
 #include "agent/bpffs.h"
 #include "agent/command.h"
-#include "agent/pin_options.h"
+#include "agent/pin.h"
 #include "bpf/flow_event.h"
 #include "build/flow_capture.skel.h"
 #include "capture/pins.h"
@@ -242,33 +241,13 @@ all_pins_exist(const char *dir, bool udp)
 	return exist;
 }
 
-static bool
-is_healthy(const char *dir)
+bool
+pin_is_whole(const char *dir)
 {
 	struct flow_about about;
 
 	return read_about(dir, &about) && about.complete && about.version == FLOW_EVENT_VERSION &&
 		   about.event_size == sizeof(struct flow_event) && all_pins_exist(dir, about.udp);
-}
-
-static int
-check_root(void)
-{
-	if (geteuid() == 0)
-		return AGENT_OK;
-	return agent_fail(AGENT_NOT_PERMITTED, "only root may pin and unpin the capture");
-}
-
-static int
-find_group(const char *name, gid_t *gid)
-{
-	struct group *group = getgrnam(name);
-
-	if (group == NULL)
-		return agent_fail(AGENT_FAILED, "there is no group \"%s\"; name the server's with --group",
-						  name);
-	*gid = group->gr_gid;
-	return AGENT_OK;
 }
 
 static int
@@ -283,53 +262,33 @@ load_and_pin(const pin_options *options, gid_t gid)
 		result = AGENT_FAILED;
 	}
 	flow_capture_bpf__destroy(capture);
-	if (result == AGENT_OK)
-		agent_say("capture pinned in %s: TCP%s, ring of %u kB, for the group %s", options->dir,
-				  options->udp ? " and UDP" : "", options->ring_size / 1024, options->group);
 	return result;
 }
 
-int
-command_pin(int argc, char **argv)
+static void
+say_pinned(const pin_options *options)
 {
-	pin_options options;
-	char root[256];
-	gid_t gid = 0;
-	int result;
-
-	if (!pin_options_parse(argc, argv, &options))
-		return AGENT_USAGE;
-	if ((result = check_root()) != AGENT_OK)
-		return result;
-	if ((result = find_group(options.group, &gid)) != AGENT_OK)
-		return result;
-	if (!options.replace && is_healthy(options.dir))
-	{
-		agent_say("capture is pinned in %s already", options.dir);
-		return AGENT_OK;
-	}
-	if (options.udp && !find_cgroup_root(root, sizeof(root)))
-	{
-		agent_say("no cgroup v2 file system is mounted: going on without UDP");
-		options.udp = false;
-	}
-	if (!bpffs_remove(options.dir))
-		return AGENT_FAILED;
-	return load_and_pin(&options, gid);
+	agent_say("capture pinned in %s: TCP%s, ring of %u kB, for %s%s", options->dir,
+			  options->udp ? " and UDP" : "", options->ring_size / 1024,
+			  options->group != NULL ? "the group " : "root", options->group ? options->group : "");
 }
 
 int
-command_unpin(int argc, char **argv)
+pin_capture(const pin_options *options, gid_t gid)
 {
-	pin_options options;
+	pin_options possible = *options;
+	char root[256];
 	int result;
 
-	if (!pin_options_parse(argc, argv, &options))
-		return AGENT_USAGE;
-	if ((result = check_root()) != AGENT_OK)
-		return result;
-	if (!bpffs_remove(options.dir))
+	if (possible.udp && !find_cgroup_root(root, sizeof(root)))
+	{
+		agent_say("no cgroup v2 file system is mounted: going on without UDP");
+		possible.udp = false;
+	}
+	if (!bpffs_remove(possible.dir))
 		return AGENT_FAILED;
-	agent_say("nothing is pinned in %s", options.dir);
-	return AGENT_OK;
+	result = load_and_pin(&possible, gid);
+	if (result == AGENT_OK)
+		say_pinned(&possible);
+	return result;
 }

@@ -4,51 +4,25 @@
  */
 #include "agent/pin_options.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "agent/command.h"
+#include "agent/option_values.h"
 #include "capture/pins.h"
 
 #define SECOND 1000000000ULL
 
-static bool
-bad_value(const char *option, const char *value, const char *expected)
-{
-	agent_fail(AGENT_USAGE, "--%s \"%s\": expected %s", option, value, expected);
-	return false;
-}
-
-static bool
-parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *number, char **rest)
-{
-	errno = 0;
-	*number = strtoull(text, rest, 10);
-	return errno == 0 && *rest != text && text[0] != '-' && *number >= least && *number <= most;
-}
-
 /* A ring's size is a power of two: round up. */
 static bool
-parse_size(const char *text, uint32_t *size)
+parse_ring_size(const char *text, uint32_t *size)
 {
 	uint64_t number, bytes;
 	uint64_t least = (uint64_t) sysconf(_SC_PAGESIZE);
-	char *unit;
 
-	if (!parse_number(text, 1, 1ULL << 30, &number, &unit))
-		return bad_value("ring-size", text, "a size such as 16MB");
-	if (strcasecmp(unit, "MB") == 0 || strcasecmp(unit, "M") == 0)
-		number *= 1024 * 1024;
-	else if (strcasecmp(unit, "kB") == 0 || strcasecmp(unit, "k") == 0)
-		number *= 1024;
-	else if (*unit != '\0' && strcasecmp(unit, "B") != 0)
-		return bad_value("ring-size", text, "one of the units B, kB, MB");
-	if (number > 1ULL << 30)
-		return bad_value("ring-size", text, "at most 1024MB");
+	if (!option_size("ring-size", text, &number))
+		return false;
 	for (bytes = least; bytes < number;)
 		bytes *= 2;
 	*size = (uint32_t) bytes;
@@ -56,25 +30,12 @@ parse_size(const char *text, uint32_t *size)
 }
 
 static bool
-parse_seconds(const char *option, const char *text, uint64_t *ns)
-{
-	uint64_t seconds;
-	char *rest;
-
-	if (!parse_number(text, 1, 86400, &seconds, &rest) || *rest != '\0')
-		return bad_value(option, text, "seconds, 1 to 86400");
-	*ns = seconds * SECOND;
-	return true;
-}
-
-static bool
 parse_entries(const char *text, uint32_t *entries)
 {
 	uint64_t number;
-	char *rest;
 
-	if (!parse_number(text, 1, 1 << 24, &number, &rest) || *rest != '\0')
-		return bad_value("udp-entries", text, "a number, 1 to 16777216");
+	if (!option_number("udp-entries", text, 1, 1 << 24, &number))
+		return false;
 	*entries = (uint32_t) number;
 	return true;
 }
@@ -91,11 +52,11 @@ take_option(int option, pin_options *options)
 			options->group = optarg;
 			return true;
 		case 's':
-			return parse_size(optarg, &options->ring_size);
+			return parse_ring_size(optarg, &options->ring_size);
 		case 'h':
-			return parse_seconds("heartbeat", optarg, &options->heartbeat_ns);
+			return option_seconds("heartbeat", optarg, &options->heartbeat_ns);
 		case 'i':
-			return parse_seconds("udp-idle", optarg, &options->udp_idle_ns);
+			return option_seconds("udp-idle", optarg, &options->udp_idle_ns);
 		case 'e':
 			return parse_entries(optarg, &options->udp_entries);
 		case 'n':
@@ -109,16 +70,27 @@ take_option(int option, pin_options *options)
 	return false;
 }
 
-/* The directory will be made and removed: it has to be one of our own. */
-static bool
-check_dir(const char *dir)
+bool
+pin_options_check_dir(const char *dir)
 {
 	size_t length = strlen(dir);
 
 	if (dir[0] != '/' || length < 2 || length > 200 || dir[length - 1] == '/' ||
 		strcmp(dir, "/sys/fs/bpf") == 0)
-		return bad_value("dir", dir, "an absolute path of a directory of its own");
+		return option_refuse("dir", dir, "an absolute path of a directory of its own");
 	return true;
+}
+
+pin_options
+pin_options_default(void)
+{
+	return (pin_options){.dir = PIN_DEFAULT_DIR,
+						 .group = "postgres",
+						 .ring_size = 16 * 1024 * 1024,
+						 .udp_entries = 65536,
+						 .heartbeat_ns = 30 * SECOND,
+						 .udp_idle_ns = 60 * SECOND,
+						 .udp = true};
 }
 
 bool
@@ -135,13 +107,7 @@ pin_options_parse(int argc, char **argv, pin_options *options)
 										  {NULL, 0, NULL, 0}};
 	int option;
 
-	*options = (pin_options){.dir = PIN_DEFAULT_DIR,
-							 .group = "postgres",
-							 .ring_size = 16 * 1024 * 1024,
-							 .udp_entries = 65536,
-							 .heartbeat_ns = 30 * SECOND,
-							 .udp_idle_ns = 60 * SECOND,
-							 .udp = true};
+	*options = pin_options_default();
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
 		if (!take_option(option, options))
 			return false;
@@ -150,5 +116,5 @@ pin_options_parse(int argc, char **argv, pin_options *options)
 		agent_fail(AGENT_USAGE, "unexpected argument \"%s\"", argv[optind]);
 		return false;
 	}
-	return check_dir(options->dir);
+	return pin_options_check_dir(options->dir);
 }

@@ -2,8 +2,8 @@
  * capture.c
  *		Opens the pinned capture and reads it.
  *
- * A capture owns its descriptors and mappings and nothing else; -1 and NULL
- * mark what is not open, so that capture_close() serves a half-open one too.
+ * A capture owns its descriptors, its mappings and the choice of namespaces; -1
+ * and NULL mark what is not open, so that capture_close() serves a half-open one too.
  * The lock on the pin directory goes with its descriptor, so a killed reader
  * leaves nothing behind.
  */
@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture/netns_choice.h"
 #include "capture/pins.h"
 #include "capture/ring.h"
 
@@ -40,6 +41,7 @@ struct capture
 	bool udp;
 	capture_identity identity;
 	ring ring;
+	netns_choice *choice; /* NULL: all */
 };
 
 bool
@@ -59,7 +61,7 @@ static const char *
 hint_for(int code)
 {
 	if (code == EACCES || code == EPERM)
-		return "The server's user must be in the group that \"topology-agent pin --group\" named.";
+		return "This user must be in the group that \"topology-agent pin --group\" named.";
 	if (code == ENOENT || code == ENOTDIR)
 		return PIN_HINT;
 	return "";
@@ -237,6 +239,7 @@ capture_close(capture *capture)
 	if (capture == NULL)
 		return;
 	ring_unmap(&capture->ring);
+	netns_choice_free(capture->choice);
 	close_if_open(capture->wait_fd);
 	close_if_open(capture->program_fd);
 	close_if_open(capture->process_fd);
@@ -340,8 +343,20 @@ why_unreadable(const struct flow_event *event, uint32_t length)
 	return NULL;
 }
 
-capture_result
-capture_next(capture *capture, capture_item *item)
+bool
+capture_choose_netns(capture *capture, const char *only, const char *except, capture_error *error)
+{
+	netns_choice *choice = netns_choice_create(only, except, error);
+
+	if (choice == NULL)
+		return false;
+	netns_choice_free(capture->choice);
+	capture->choice = choice;
+	return true;
+}
+
+static capture_result
+next_of_all(capture *capture, capture_item *item)
 {
 	item->data = ring_next(&capture->ring, &item->length);
 	item->event = NULL;
@@ -352,6 +367,18 @@ capture_next(capture *capture, capture_item *item)
 		return CAPTURE_UNREADABLE;
 	item->event = item->data;
 	return CAPTURE_EVENT;
+}
+
+capture_result
+capture_next(capture *capture, capture_item *item)
+{
+	capture_result result;
+
+	do
+		result = next_of_all(capture, item);
+	while (result == CAPTURE_EVENT && capture->choice != NULL &&
+		   !netns_choice_takes(capture->choice, item->event));
+	return result;
 }
 
 void

@@ -64,6 +64,14 @@ typedef struct capture capture;
  */
 extern capture *capture_open(const char *pin_dir, capture_error *error);
 
+/*
+ * From now on step over the events of sockets in other network namespaces than
+ * those of only, or in those of except; see netns_choice_create(), whose errors
+ * these are.  capture_lost() counts those of all namespaces nevertheless.
+ */
+extern bool capture_choose_netns(capture *capture, const char *only, const char *except,
+								 capture_error *error);
+
 /* Release everything.  Events that were not committed stay in the ring. */
 extern void capture_close(capture *capture);
 
@@ -88,7 +96,7 @@ extern bool capture_resume(capture *capture, uint64_t position, uint64_t *gone);
  */
 extern bool capture_snapshot(capture *capture, capture_error *error);
 
-/* The next event.  Events that the kernel still writes end the batch. */
+/* The next event that is chosen.  Events that the kernel still writes end the batch. */
 extern capture_result capture_next(capture *capture, capture_item *item);
 
 /* Free all events that capture_next() has returned. */

@@ -122,18 +122,24 @@ capture_recorder_begin(capture_recorder *recorder)
 	process_identities_begin(recorder->identities);
 }
 
-const process_identity *
-capture_recorder_identity(capture_recorder *recorder, const struct flow_event *event)
-{
-	return process_identities_find(recorder->identities, event);
-}
-
 static flow_text
 text_of(const char *text)
 {
 	if (text[0] == '\0')
 		return (flow_text){0};
 	return (flow_text){.data = text, .length = (uint32_t) strlen(text)};
+}
+
+flow_text
+capture_recorder_host(const capture_recorder *recorder)
+{
+	return text_of(recorder->host);
+}
+
+const process_identity *
+capture_recorder_identity(capture_recorder *recorder, const struct flow_event *event)
+{
+	return process_identities_find(recorder->identities, event);
 }
 
 static flow_address

@@ -32,6 +32,9 @@ extern capture_recorder *capture_recorder_create(int process_map,
 												 capture_error *error);
 extern void capture_recorder_free(capture_recorder *recorder);
 
+/* The host's name as records have it; lives as long as the recorder. */
+extern flow_text capture_recorder_host(const capture_recorder *recorder);
+
 /*
  * Begin a batch: texts of records made before become invalid, clocks are
  * compared anew.

@@ -72,6 +72,7 @@ static const json_field record_fields[] = {
 	FIELD("rx_packets", JSON_FIELD_COUNTER, counters.rx_packets, 0),
 	FIELD("retransmits", JSON_FIELD_COUNTER, counters.retransmits, 0),
 	FIELD("rtt_us", JSON_FIELD_COUNTER, counters.rtt_sum_us, 0),
+	FIELD("rtt_samples", JSON_FIELD_COUNTER, counters.rtt_samples, 0),
 	FIELD("connections", JSON_FIELD_COUNTER, counters.connections, 0),
 	FIELD("failed", JSON_FIELD_COUNTER, counters.failed, 0),
 	FIELD("region", JSON_FIELD_TEXT, region, 0),
@@ -112,7 +113,8 @@ take_line(void *context, const char *line, size_t length, decode_error *error)
 	if (!json_fields_read_text(&decoder, &record_object, line, length) ||
 		!check_record(&decoder, &record))
 		return -1;
-	record.counters.rtt_samples = record.counters.rtt_sum_us > 0;
+	if (record.counters.rtt_samples == 0)
+		record.counters.rtt_samples = record.counters.rtt_sum_us > 0;
 	flow_sides_settle_translation(&record);
 	return decode_hand_flow(flows->sink, flows->sink_context, &record, error) ? 1 : -1;
 }

@@ -20,7 +20,8 @@
  *					strings; an empty one is absent
  *	tx_bytes, rx_bytes, tx_packets, rx_packets, retransmits, connections, failed
  *					0..FLOW_COUNTER_MAX, default 0
- *	rtt_us			the same; if not 0, one sample of the round-trip time
+ *	rtt_us			the same: the sum of rtt_samples round-trip times
+ *	rtt_samples		the same; 0 or absent: one, if rtt_us is not 0
  *
  * Of nat, an address or port that is missing (or port 0) is the untranslated
  * one; an end that equals the untranslated one is stored as not translated.

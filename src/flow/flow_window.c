@@ -2,8 +2,9 @@
  * flow_window.c
  *		The open windows in memory.
  *
- * Entries are found by a hash of their keys.  Texts are interned, so a key is compared with a few
- *words and no strcmp; keys are compared whole, the hash only finds them.
+ * Entries are found by a hash of their keys.  Texts are interned, so a
+ * key is compared with a few words and no strcmp; keys are compared whole, the
+ * hash only finds them.
  *
  * The table owns all its memory, drawn from one flow_arena: about 250 bytes an
  * entry and 8 to 16 for its place in the index, besides its texts.  A
@@ -155,6 +156,29 @@ window_of_record(const flow_record *record, int64_t window_ns)
 
 	add_counters(&window.counters, &record->counters);
 	return window;
+}
+
+flow_record
+flow_window_record(const flow_window *window)
+{
+	return (flow_record){
+		.start_ns = window->first_ns,
+		.end_ns = window->last_ns,
+		.protocol = window->protocol,
+		.role = window->role_guessed ? FLOW_ROLE_UNKNOWN : window->role,
+		.local = window->local,
+		.peer = window->peer,
+		.local_port = window->local_port,
+		.peer_port = window->peer_port,
+		.nat_local = window->nat_local,
+		.nat_peer = window->nat_peer,
+		.nat_peer_port = window->nat_peer_port,
+		.app = window->app,
+		.cluster = window->cluster,
+		.region = window->region,
+		.scope = window->scope,
+		.counters = window->counters,
+	};
 }
 
 static bool

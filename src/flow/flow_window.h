@@ -14,6 +14,9 @@
 
 #include "flow/flow.h"
 
+/* The width of a flow window: the worker's, and so that of whoever sends it windows. */
+#define FLOW_WINDOW_NS INT64_C(10000000000)
+
 /*
  * One entry.  The port of the listening side is kept, the other is 0: for
  * FLOW_ROLE_CLIENT peer_port, for FLOW_ROLE_SERVER local_port.  A record
@@ -88,6 +91,14 @@ extern size_t flow_window_table_bytes(const flow_window_table *table);
  * where it is until the table is cleared or destroyed.
  */
 extern const flow_window *flow_window_table_entry(const flow_window_table *table, size_t index);
+
+/*
+ * The one record that, added to a table, becomes this entry: the way on for who
+ * hands windows to another process.  host and instance are absent, and so is a
+ * role that was guessed, as it is guessed anew from the ports.  Its texts are
+ * the window's.
+ */
+extern flow_record flow_window_record(const flow_window *window);
 
 /* Forget all entries and texts; keeps the memory for the next batch up to max_bytes. */
 extern void flow_window_table_clear(flow_window_table *table);

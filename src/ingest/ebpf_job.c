@@ -68,6 +68,8 @@ open_recorder(ebpf_job *job, const source_row *source)
 		.host = host, .region = source->region, .scope = source->scope};
 	capture_error error = {0};
 
+	if (!capture_choose_netns(job->capture, source->netns, source->except_netns, &error))
+		report_capture_error(&error);
 	(void) gethostname(host, sizeof(host) - 1);
 	options.rules = source_identity_rules();
 	job->recorder = capture_recorder_create(capture_process_map(job->capture), &options, &error);

@@ -82,8 +82,8 @@ flow_batch_create(MemoryContext parent)
 	flow_allocator allocator = {batch_allocate, batch_release, context};
 
 	batch->context = context;
-	batch->windows = flow_window_table_create(&allocator, FLOW_BATCH_WINDOW_NS,
-											  (size_t) topology_batch_memory * 1024);
+	batch->windows =
+		flow_window_table_create(&allocator, FLOW_WINDOW_NS, (size_t) topology_batch_memory * 1024);
 	if (!batch->windows)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
 						errdetail("A batch of flows could not be made.")));

@@ -2,7 +2,7 @@
  * flow_batch.h
  *		A batch of flow records on its way into stage 1.
  *
- * Records are merged in memory, in windows of 10 seconds, and written by
+ * Records are merged in memory, in windows of FLOW_WINDOW_NS, and written by
  * flow_batch_store() in the caller's transaction.
  */
 #ifndef TOPOLOGY_INGEST_FLOW_BATCH_H
@@ -12,9 +12,6 @@
 
 #include "decode/decode.h"
 #include "flow/flow.h"
-
-/* The width of a flow window. */
-#define FLOW_BATCH_WINDOW_NS INT64CONST(10000000000)
 
 typedef struct flow_batch flow_batch;
 

@@ -59,7 +59,7 @@ source_load(int32 id)
 	source_row *row;
 
 	execute("SELECT name, kind, format, options ->> 'pin_dir', options ->> 'region', "
-			"  options ->> 'scope' "
+			"  options ->> 'scope', options ->> 'netns', options ->> 'except_netns' "
 			"FROM topo.source WHERE id = $1 AND enabled",
 			1, types, arguments, NULL, SPI_OK_SELECT);
 	if (SPI_processed == 0)
@@ -72,6 +72,8 @@ source_load(int32 id)
 	row->pin_dir = row_text(0, 4);
 	row->region = row_utf8(0, 5);
 	row->scope = row_utf8(0, 6);
+	row->netns = row_text(0, 7);
+	row->except_netns = row_text(0, 8);
 	return row;
 }
 

@@ -22,6 +22,8 @@ typedef struct source_row
 	char *pin_dir; /* of ebpf; NULL: the setting's */
 	char *region;  /* NULL: none; UTF-8 */
 	char *scope;   /* NULL: the default one; UTF-8 */
+	char *netns;   /* of ebpf: the network namespaces to take, and to leave; NULL: none named */
+	char *except_netns;
 } source_row;
 
 /* A key and a value, as text. */

@@ -22,30 +22,62 @@
 /* What librdkafka 2.0 allocates for a record besides its bytes, rounded up. */
 #define RECORD_OVERHEAD 256
 
+/* Within which librdkafka's threads give back what is to be abandoned. */
+#define ABANDON_MS 5000
+
 struct stream_producer
 {
 	stream_client client;
 	rd_kafka_topic_t *topic;
 	stream_producer_counts counts;
+	stream_report report;
+	void *report_context;
 };
 
-/* Runs in stream_producer_serve() and _flush(). */
+/* A message may fail although it was written: the broker's word for that got lost. */
+static stream_fate
+fate_of(const rd_kafka_message_t *message)
+{
+	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return STREAM_DELIVERED;
+	switch (rd_kafka_message_status(message))
+	{
+		case RD_KAFKA_MSG_STATUS_PERSISTED:
+			return STREAM_DELIVERED;
+		case RD_KAFKA_MSG_STATUS_NOT_PERSISTED:
+			return STREAM_NOT_WRITTEN;
+		default:
+			return STREAM_UNCERTAIN;
+	}
+}
+
+static void
+count_report(stream_producer *producer, stream_fate fate)
+{
+	producer->counts.in_flight--;
+	producer->counts.delivered += fate == STREAM_DELIVERED;
+	producer->counts.failed += fate != STREAM_DELIVERED;
+	producer->counts.uncertain += fate == STREAM_UNCERTAIN;
+}
+
+/* Runs in stream_producer_serve(), _flush() and _abandon(). */
 static void
 on_report(rd_kafka_t *handle, const rd_kafka_message_t *message, void *opaque)
 {
 	/* the opaque pointer is the client's, which stands first */
 	stream_producer *producer = opaque;
+	stream_fate fate = fate_of(message);
 	stream_error error;
 
 	(void) handle;
-	producer->counts.in_flight--;
-	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+	count_report(producer, fate);
+	if (producer->report != NULL)
+		producer->report(producer->report_context, (uintptr_t) message->_private, fate);
+	if (fate == STREAM_DELIVERED)
 	{
-		producer->counts.delivered++;
 		stream_client_works(&producer->client);
 		return;
 	}
-	producer->counts.failed++;
 	if (message->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
 		message->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
 		return;
@@ -107,6 +139,8 @@ stream_producer_open(const stream_producer_options *options, stream_error *error
 		stream_fail(error, STREAM_OUT_OF_MEMORY, 0, "", "out of memory");
 		return NULL;
 	}
+	producer->report = options->report;
+	producer->report_context = options->report_context;
 	if (open_producer(producer, options, error))
 		return producer;
 	stream_producer_close(producer);
@@ -125,13 +159,13 @@ stream_producer_close(stream_producer *producer)
 }
 
 stream_sent
-stream_producer_send(stream_producer *producer, const void *key, size_t key_length,
-					 const void *payload, size_t payload_length, stream_error *error)
+stream_producer_send(stream_producer *producer, const stream_outgoing *record, stream_error *error)
 {
 	rd_kafka_resp_err_t code;
 
 	if (rd_kafka_produce(producer->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-						 (void *) (uintptr_t) payload, payload_length, key, key_length, NULL) == 0)
+						 (void *) (uintptr_t) record->payload, record->payload_length, record->key,
+						 record->key_length, (void *) record->tag) == 0)
 	{
 		producer->counts.taken++;
 		producer->counts.in_flight++;
@@ -155,6 +189,13 @@ bool
 stream_producer_flush(stream_producer *producer, int timeout_ms)
 {
 	return rd_kafka_flush(producer->client.handle, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void
+stream_producer_abandon(stream_producer *producer)
+{
+	rd_kafka_purge(producer->client.handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_flush(producer->client.handle, ABANDON_MS);
 }
 
 stream_producer_counts

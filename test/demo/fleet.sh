@@ -131,13 +131,18 @@ demo_edge()
 	fleet_wait_listening edge 80
 }
 
-# demo_fleet_up BINDIR: everything but the traffic.  BINDIR is where
-# PostgreSQL's programs are.
+# demo_fleet_up BINDIR [HOOK...]: everything but the traffic.  BINDIR is where
+# PostgreSQL's programs are; HOOK is called when the hosts are there, and no
+# program runs on them yet.
 demo_fleet_up()
 {
+	local bindir=$1
+	shift
+
 	demo_network
+	"$@"
 	demo_dns
-	demo_stores "$1"
+	demo_stores "$bindir"
 	demo_apps
 	demo_edge
 }

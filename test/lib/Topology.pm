@@ -14,7 +14,8 @@ use Topology::Program;
 our @EXPORT = (
 	@Topology::Kernel::EXPORT,
 	qw(new_server create_map add_ebpf_source start_program run_program app serve call hold
-	  state_query state_of worker_of await within hop_totals edge_totals totals));
+	  add_kafka_source state_query state_of worker_of await within hop_totals edge_totals totals
+	  both_ends_counted));
 
 # Longer than anything here may take.
 $PostgreSQL::Test::Utils::timeout_default = 60 unless $ENV{PG_TEST_TIMEOUT_DEFAULT};
@@ -56,6 +57,21 @@ sub add_ebpf_source
 	$node->safe_psql($database,
 		"SELECT topo.add_source('$name', 'ebpf', 'flow', '{\"pin_dir\": \"$dir\"}')");
 	$node->poll_query_until($database, state_query($name), 'running')
+	  or die 'the source does not run';
+	return;
+}
+
+# A source of what comes over a topic, running when this returns.
+sub add_kafka_source
+{
+	my ($node, $kafka, $topic, %option) = @_;
+	my $database = $option{database} // 'postgres';
+	my $name = $option{name} // 'topic';
+	my $format = $option{format} // 'flow';
+
+	$node->safe_psql($database,
+		"SELECT topo.add_source('$name', 'kafka', '$format', '{\"brokers\": \"@{[$kafka->brokers]}\", \"topic\": \"$topic\"}')");
+	$node->poll_query_until($database, "SELECT coalesce(min(state), 'none') FROM topo.source_status WHERE source = '$name'", 'running')
 	  or die 'the source does not run';
 	return;
 }
@@ -178,6 +194,20 @@ sub edge_totals
 SELECT connections, topo.failed(traffic), bytes_sent, bytes_received
 FROM topo.edges() WHERE source = '$source' AND target = '$target'
 EOT
+}
+
+# tests: what both ends reported of calls from one address to another, and the edge
+# between the two apps, have these totals.
+sub both_ends_counted
+{
+	my ($node, $name, $from, $to, $port, $apps, $totals) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	await($node, 'postgres', hop_totals($from, $to, $port, 'client'), $totals, "$name: the client's report");
+	await($node, 'postgres', hop_totals($from, $to, $port, 'server'), $totals, "$name: the server's report");
+	$node->safe_psql('postgres', 'SELECT topo.flush()');
+	is($node->safe_psql('postgres', edge_totals(@$apps)), $totals, "$name: the edge");
+	return;
 }
 
 # What a client program did, as those queries tell it.

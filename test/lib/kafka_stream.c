@@ -341,10 +341,10 @@ send_number(stream_producer *producer, uint64_t number, uint64_t *full)
 	stream_error error;
 	char text[24];
 	int length = snprintf(text, sizeof(text), "%" PRIu64, number);
+	stream_outgoing record = {.payload = text, .payload_length = (size_t) length};
 	stream_sent sent;
 
-	while ((sent = stream_producer_send(producer, NULL, 0, text, (size_t) length, &error)) ==
-		   STREAM_FULL)
+	while ((sent = stream_producer_send(producer, &record, &error)) == STREAM_FULL)
 	{
 		++*full;
 		if (stream_producer_serve(producer, 100, &error))

@@ -3,15 +3,16 @@
 # Traffic of known totals, for tests of the capture.
 #
 #	workload.pl serve --address A --port P [--up B] [--down C] [--udp]
-#	workload.pl call --address A --port P [--count N] [--up B] [--down C] [--udp]
-#	                 [--hold | --on] [--refused] [--pause SECONDS]
+#	workload.pl call --address A --port P [--ports M] [--count N] [--up B] [--down C]
+#	                 [--udp] [--hold | --on] [--refused] [--pause SECONDS]
 #
 # An exchange is B bytes to the server and C bytes back.  serve answers any
 # number of exchanges until it is told to end, by a line on standard input or by
 # the end of it.  call makes N connections (for UDP: one socket, N exchanges)
 # with one exchange each; with --on it goes on until it is told to end; with
 # --hold all N stay open, each line "step" is one more exchange on each of them,
-# and any other the end; with --refused each connect must be refused.
+# and any other the end; with --refused each connect must be refused; with --ports M
+# the calls go to M ports in turn, from P on.
 #
 # Both say when they are ready ("ready", "open", "stepped") and print what they
 # have done as JSON when they end.  --name is the name of the process.
@@ -26,7 +27,8 @@ use Socket qw(SOCK_DGRAM SOCK_STREAM SOMAXCONN);
 use Time::HiRes qw(sleep);
 
 my %done = (connections => 0, failed => 0, sent => 0, received => 0);
-my %option = (count => 1, up => 100, down => 1000, pause => 0, name => 'workload');
+my $calls = 0;
+my %option = (ports => 1, count => 1, up => 100, down => 1000, pause => 0, name => 'workload');
 
 sub say_now
 {
@@ -182,7 +184,7 @@ sub connect_once
 {
 	my $socket = IO::Socket::IP->new(
 		PeerHost => $option{address},
-		PeerPort => $option{port},
+		PeerPort => $option{port} + $calls++ % $option{ports},
 		Type => $option{udp} ? SOCK_DGRAM : SOCK_STREAM);
 	my $code = $! + 0;
 
@@ -237,7 +239,7 @@ sub call
 
 # a test that was killed leaves nothing behind for long
 alarm 120;
-GetOptions(\%option, 'address=s', 'port=i', 'count=i', 'up=i', 'down=i', 'udp', 'hold', 'on', 'refused',
+GetOptions(\%option, 'address=s', 'port=i', 'ports=i', 'count=i', 'up=i', 'down=i', 'udp', 'hold', 'on', 'refused',
 	'pause=f', 'name=s')
   or die 'wrong usage';
 set_name($option{name});

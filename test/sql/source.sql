@@ -41,7 +41,7 @@ FROM unnest(ARRAY['NULL, ''ebpf'', ''flow''', ''''', ''ebpf'', ''flow''', 'E''a\
 	 pg_temp.refused('SELECT topo.add_source(' || arguments || ')') r;
 SELECT options, r.state, r.message, r.detail, r.hint
 FROM unnest(ARRAY['[]', 'null', '"pin_dir"', '{"pindir": "/x"}', '{"brokers": "localhost"}', '{"Region": "x"}', '{"": "x"}', '{"region": 1}', '{"scope": null}',
-	'{"scope": ["a"]}', '{"pin_dir": "relative"}', '{"pin_dir": ""}', '{"region": "x", "pin_dir": "./x"}']) options,
+	'{"scope": ["a"]}', '{"pin_dir": "relative"}', '{"pin_dir": ""}', '{"region": "x", "pin_dir": "./x"}', '{"netns": "a", "except_netns": "b"}', '{"netns": ["a"]}']) options,
 	 pg_temp.refused(format('SELECT topo.add_source(''x'', ''ebpf'', ''flow'', %L)', options)) r;
 SELECT r.state, r.message FROM pg_temp.refused($$SELECT topo.add_source('x', 'ebpf', 'flow', NULL)$$) r;
 SELECT count(*) FROM topo.source WHERE name = 'x';

@@ -16,15 +16,11 @@ my $node = new_server('counts');
 # what was counted, to be looked at again in the end
 my %edges;
 
-# tests: what both ends reported, and the edge, have these totals
 sub counted
 {
 	my ($name, $from, $to, $port, $apps, $totals) = @_;
 
-	await($node, 'postgres', hop_totals($from, $to, $port, 'client'), $totals, "$name: the client's report");
-	await($node, 'postgres', hop_totals($from, $to, $port, 'server'), $totals, "$name: the server's report");
-	$node->safe_psql('postgres', 'SELECT topo.flush()');
-	is($node->safe_psql('postgres', edge_totals(@$apps)), $totals, "$name: the edge");
+	both_ends_counted($node, $name, $from, $to, $port, $apps, $totals);
 	$edges{"@$apps"} = $totals;
 	return;
 }

@@ -88,6 +88,7 @@ static const struct
 	{"rx_packets", "\"rx_packets\":", "", &counter_demand},
 	{"retransmits", "\"retransmits\":", "", &counter_demand},
 	{"rtt_us", "\"rtt_us\":", "", &counter_demand},
+	{"rtt_samples", "\"rtt_samples\":", "", &counter_demand},
 	{"connections", "\"connections\":", "", &counter_demand},
 	{"failed", "\"failed\":", "", &counter_demand},
 	{"region", "\"region\":", "", &text_demand},

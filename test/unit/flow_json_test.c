@@ -44,6 +44,34 @@ every_field_is_read(void **state)
 }
 
 static void
+a_sum_of_round_trips_says_of_how_many(void **state)
+{
+	static const struct
+	{
+		const char *fields;
+		uint64_t sum, samples;
+	} cases[] = {
+		{"\"rtt_us\":900,\"rtt_samples\":3", 900, 3},
+		{"\"rtt_us\":900", 900, 1},
+		{"\"rtt_us\":900,\"rtt_samples\":0", 900, 1},
+		{"\"rtt_us\":900,\"rtt_samples\":null", 900, 1},
+		{"\"rtt_samples\":\"2\"", 0, 2},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH_OF(cases); i++)
+	{
+		char line[256];
+		flow_record record;
+
+		snprintf(line, sizeof(line), "{" REQUIRED ",%s}", cases[i].fields);
+		record = record_without_texts(line);
+		assert_int_equal(record.counters.rtt_sum_us, cases[i].sum);
+		assert_int_equal(record.counters.rtt_samples, cases[i].samples);
+	}
+}
+
+static void
 what_is_absent_null_or_empty_has_its_default(void **state)
 {
 	(void) state;
@@ -215,6 +243,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_is_read),
+		cmocka_unit_test(a_sum_of_round_trips_says_of_how_many),
 		cmocka_unit_test(what_is_absent_null_or_empty_has_its_default),
 		cmocka_unit_test(unknown_fields_are_ignored),
 		cmocka_unit_test(the_last_of_two_fields_counts),

@@ -134,22 +134,72 @@ a_client_without_a_broker_says_so_and_closes(void **state)
 	stream_consumer_close(consumer);
 }
 
+#define MOST_RECORDS 100000
+
+/* How often each tag was reported as not written; any other fate fails the test. */
+static uint8_t not_written[MOST_RECORDS];
+
+static void
+note_report(void *context, uintptr_t tag, stream_fate fate)
+{
+	assert_ptr_equal(context, not_written);
+	assert_int_equal(fate, STREAM_NOT_WRITTEN);
+	assert_true(tag < MOST_RECORDS);
+	not_written[tag]++;
+}
+
+static uint64_t
+fill(stream_producer *producer)
+{
+	stream_outgoing record = {.payload = "record", .payload_length = 6};
+	stream_error error;
+
+	while (record.tag < MOST_RECORDS &&
+		   stream_producer_send(producer, &record, &error) == STREAM_SENT)
+		record.tag++;
+	return record.tag;
+}
+
 static void
 a_producer_without_a_broker_takes_records_until_it_is_full(void **state)
 {
 	stream_producer_options options = {.brokers = "127.0.0.1:1", .topic = "t", .memory = 1 << 20};
 	stream_error error;
 	stream_producer *producer = stream_producer_open(&options, &error);
-	uint64_t sent = 0;
+	uint64_t sent;
 
 	(void) state;
 	assert_non_null(producer);
-	while (sent < 100000 &&
-		   stream_producer_send(producer, NULL, 0, "record", 6, &error) == STREAM_SENT)
-		sent++;
+	sent = fill(producer);
 	assert_in_range(sent, 100, 10000);
 	assert_int_equal(stream_producer_count(producer).in_flight, sent);
 	assert_false(stream_producer_flush(producer, 10));
+	stream_producer_close(producer);
+}
+
+static void
+records_that_are_abandoned_are_reported_once_each(void **state)
+{
+	stream_producer_options options = {.brokers = "127.0.0.1:1",
+									   .topic = "t",
+									   .memory = 1 << 20,
+									   .report = note_report,
+									   .report_context = not_written};
+	stream_error error;
+	stream_producer *producer = stream_producer_open(&options, &error);
+	stream_producer_counts counts;
+	uint64_t sent;
+
+	(void) state;
+	assert_non_null(producer);
+	sent = fill(producer);
+	stream_producer_abandon(producer);
+	for (uint64_t tag = 0; tag < MOST_RECORDS; tag++)
+		assert_int_equal(not_written[tag], tag < sent);
+	counts = stream_producer_count(producer);
+	assert_int_equal(counts.in_flight, 0);
+	assert_int_equal(counts.failed, sent);
+	assert_int_equal(counts.uncertain, 0);
 	stream_producer_close(producer);
 }
 
@@ -194,6 +244,7 @@ main(void)
 		cmocka_unit_test(a_bad_setting_is_told_without_its_secret),
 		cmocka_unit_test(a_client_without_a_broker_says_so_and_closes),
 		cmocka_unit_test(a_producer_without_a_broker_takes_records_until_it_is_full),
+		cmocka_unit_test(records_that_are_abandoned_are_reported_once_each),
 		cmocka_unit_test(a_record_is_recognised_by_time_key_and_payload),
 	};
 

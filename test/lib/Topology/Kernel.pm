@@ -69,11 +69,14 @@ sub as_root
 	return $out;
 }
 
+# A directory for pins of this name, which are removed in the end, whoever made them.
 sub pin_dir_of
 {
 	my ($name) = @_;
+	my $dir = "$bpffs/topology-test-$$-$name";
 
-	return "$bpffs/topology-test-$$-$name";
+	push @pinned, $dir unless grep { $_ eq $dir } @pinned;
+	return $dir;
 }
 
 # Pin a capture of this test's own; returns its directory.
@@ -82,7 +85,6 @@ sub pin
 	my ($name, @options) = @_;
 	my $dir = pin_dir_of($name);
 
-	push @pinned, $dir;
 	as_root(agent(), 'pin', '--dir', $dir, '--group', 'postgres', @options);
 	return $dir;
 }
