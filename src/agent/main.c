@@ -2,7 +2,6 @@
  * main.c
  *		topology-agent: finds the subcommand and runs it.
  */
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,31 +50,6 @@ static const agent_command commands[] = {
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-int
-agent_fail(int code, const char *format, ...)
-{
-	va_list arguments;
-
-	fputs("topology-agent: ", stderr);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-	return code;
-}
-
-void
-agent_say(const char *format, ...)
-{
-	va_list arguments;
-
-	fputs("topology-agent: ", stderr);
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-}
 
 static void
 print_exit_codes(FILE *to)
