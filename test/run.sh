@@ -172,7 +172,7 @@ part_tap() {
 	make -s -f "$root/test/lib/kafka.mk" || count 0 1 0
 	cp -a "$root/test" "$root/README.md" "$work/"
 	cp -a "$root/topology-agent" "$root/build/capture_dump" "$root/build/kafka_tool" \
-		"$root/build/kafka_stream" "$tap/"
+		"$root/build/kafka_stream" "$root"/src/agent/*.service "$tap/"
 	[ "$(id -u)" -ne 0 ] || chown -R postgres "$tap" "$work/test"
 	chmod 755 "$work"
 	(cd "$tap" && as_privileged_user env \
@@ -181,7 +181,7 @@ part_tap() {
 		PG_REGRESS="$pgxs/regress/pg_regress" \
 		TOPOLOGY_PG_BINDIR="$bindir" \
 		TOPOLOGY_AGENT="$tap/topology-agent" TOPOLOGY_CAPTURE_DUMP="$tap/capture_dump" \
-		TOPOLOGY_KAFKA_TOOL="$tap/kafka_tool" TOPOLOGY_KAFKA_STREAM="$tap/kafka_stream" \
+		TOPOLOGY_UNITS="$tap" TOPOLOGY_KAFKA_TOOL="$tap/kafka_tool" TOPOLOGY_KAFKA_STREAM="$tap/kafka_stream" \
 		TOPOLOGY_SHARED="${TOPOLOGY_SHARED:-$root/../shared}" \
 		TESTDIR="$tap" HOME="$tap" \
 		prove --timer ${PROVE_FLAGS:-} "$work"/test/t/${TAP_TESTS:-*}.pl) 2>&1 | tee "$work/output"

@@ -19,6 +19,8 @@ AGENT_CFLAGS   = -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -Isrc -I.
                  -DTOPOLOGY_VERSION=\"$(EXTVERSION)\"
 AGENT_LIBS     = -lbpf -lrdkafka -lm
 AGENT_SBINDIR ?= /usr/local/sbin
+AGENT_UNITDIR ?= /usr/local/lib/systemd/system
+AGENT_UNITS    = topology-pin.service topology-agent.service
 
 all: topology-agent
 
@@ -44,10 +46,12 @@ install: install-agent
 install-agent: topology-agent
 	$(MKDIR_P) '$(DESTDIR)$(AGENT_SBINDIR)'
 	$(INSTALL_PROGRAM) topology-agent '$(DESTDIR)$(AGENT_SBINDIR)/topology-agent'
+	$(MKDIR_P) '$(DESTDIR)$(AGENT_UNITDIR)'
+	$(INSTALL_DATA) $(AGENT_UNITS:%=src/agent/%) '$(DESTDIR)$(AGENT_UNITDIR)'
 
 uninstall: uninstall-agent
 uninstall-agent:
-	rm -f '$(DESTDIR)$(AGENT_SBINDIR)/topology-agent'
+	rm -f '$(DESTDIR)$(AGENT_SBINDIR)/topology-agent' $(AGENT_UNITS:%='$(DESTDIR)$(AGENT_UNITDIR)/%')
 
 # Prints the capture's events; used by tests.
 build/capture_dump: test/lib/capture_dump.c $(filter-out build/agent/agent/%,$(AGENT_OBJECTS))

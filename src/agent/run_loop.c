@@ -12,9 +12,9 @@
  * the ring while they are only merged: a kill then loses nothing, the next agent
  * reads them again.  They are released just before their windows are handed over:
  * a kill after that loses those that no broker had yet, a few tenths of a second
- * of flows, but nothing is ever told twice.  While Kafka is away the ring fills a
- * quarter now and then, and is released early to make room: then a kill loses
- * what is in memory.
+ * of flows, but nothing is ever told twice.  While Kafka is away, and the ring is a
+ * quarter full, it is released early to make room: then a kill loses what is in
+ * memory.
  */
 #include "agent/run_loop.h"
 
@@ -141,13 +141,20 @@ gather_at_interval(loop *loop)
 	return run->full || (look(run) && read_ring(run));
 }
 
-/* The ring is filling: make room there. */
+/*
+ * The ring is filling: make room there, by handing over what is in it, or if the
+ * batch before is still on its way, by having it in memory only.
+ */
 static bool
-gather_at_wakeup(agent_run *run)
+gather_at_wakeup(loop *loop)
 {
+	agent_run *run = loop->run;
+
 	if (!read_ring(run))
 		return false;
-	if (!run->full)
+	if (dispatch_is_idle(run->dispatch))
+		loop->due = true;
+	else if (!run->full)
 		gatherer_release(run->gatherer);
 	return true;
 }
@@ -155,7 +162,7 @@ gather_at_wakeup(agent_run *run)
 static bool
 gather(loop *loop, bool woken)
 {
-	if (woken && !gather_at_wakeup(loop->run))
+	if (woken && !gather_at_wakeup(loop))
 		return false;
 	return now_ms() < loop->next_batch_ms || gather_at_interval(loop);
 }

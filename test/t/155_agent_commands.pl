@@ -1,7 +1,7 @@
 # The agent's commands: what they say, what they pin and unpin, and their exit codes.
 use strict;
 use warnings;
-use File::Temp;
+use File::Basename qw(dirname);
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Topology;
@@ -34,6 +34,16 @@ sub ends
 	like($out . $err, $pattern, "$name: says why");
 	unlike($out . $err, qr/\Q$secret\E/, "$name: shows no secret") if grep { /\Q$secret\E/ } @arguments;
 	return;
+}
+
+# systemd understands the units; the programs that they name need not be installed
+SKIP:
+{
+	my $units = $ENV{TOPOLOGY_UNITS} // dirname(__FILE__) . '/../../src/agent';
+
+	skip 'no systemd-analyze', 1 if system('systemd-analyze --version >/dev/null 2>&1') != 0;
+	my ($out, $err) = run_command([ 'systemd-analyze', 'verify', glob "$units/*.service" ]);
+	is(join("\n", grep { !/is not executable: No such file/ } split /\n/, "$out$err"), '', 'systemd has nothing to say of the units');
 }
 
 # help
@@ -104,6 +114,18 @@ pass('SIGHUP does it no harm');
 $agent->signal('INT');
 is($agent->finish, 0, 'SIGINT ends it too');
 is(system('setpriv', '--reuid=0', 'test', '-e', "$dir/about") >> 8, 0, 'and leaves what others pinned');
+
+# who reads what is pinned needs no privilege
+{
+	local $Topology::Agent::as_root = 0;
+	$agent = Topology::Agent->new('--stdout', '--dir', $dir, '--interval', 0.1, '--status', 0.1);
+	my $status = slurp_file('/proc/' . $agent->pid . '/status');
+	is(join(' ', $status =~ /^Cap(?:Prm|Eff|Inh|Amb):\s*(\w+)/mg), join(' ', ('0' x 16) x 4), 'it runs without any capability');
+	call($hosts->{client}, 'to-nobody', '--address', $hosts->{server}{ip4}, '--port', 4001, '--refused', '--count', 10);
+	$agent->wait_until(sub { $_->{delivered} > 0 });
+	is($agent->stop, 0, 'and captures');
+	like($agent->output, qr/"app":"\Q@{[app('to-nobody')]}\E"/, 'and knows whose flows they are');
+}
 
 # when the pins are replaced it ends, for the next one to take the new ones
 $agent = Topology::Agent->new('--stdout', '--dir', $dir, '--interval', 0.1);

@@ -143,7 +143,9 @@ cmp_ok($counted, '>=', 0.5 * $made->{connections}, 'and most is told');
 
 # the same records by way of standard output
 my $third = new_server('third');
-$agent = Topology::Agent->new('--stdout', @options, '--host', 'a "host"', '--scope', 'vpc-1');
+my $rules = PostgreSQL::Test::Utils::tempdir('rules') . '/rules';
+append_to_file($rules, "# names by rule\napp otel.service.name ^(.+)\$ ruled-\\1\n");
+$agent = Topology::Agent->new('--stdout', @options, '--host', 'a "host"', '--scope', 'vpc-1', '--rules', $rules);
 @to = ('--address', $server->{ip4}, '--port', 4120, '--up', 10, '--down', 20);
 $program = serve($server, 'out-server', @to);
 my $done = call($client, 'out-client', @to, '--count', 40);
@@ -154,7 +156,8 @@ like($lines, qr/\A(\{"host":"a \\"host\\"",.*,"scope":"vpc-1"\}\n)+\z/, 'prints 
 my $taken = $third->safe_psql('postgres', 'SELECT topo.ingest(\'flow\', convert_to($records$' . $lines . '$records$, \'UTF8\'))');
 is($taken, $agent->figures->{delivered}, 'ingest() takes them all');
 $third->safe_psql('postgres', 'SELECT topo.flush()');
-is($third->safe_psql('postgres', edge_totals('out-client', 'out-server')), totals($done), 'and has what the programs counted');
+is($third->safe_psql('postgres', edge_totals('ruled-out-client', 'ruled-out-server')), totals($done),
+	'and has what the programs counted, named by the rules of the file');
 
 is( $far->safe_psql('postgres', 'SELECT sum(dead_letters), sum(dropped) FROM topo.source_status'), '0|0', 'nothing of it was refused or lost');
 is($far->safe_psql('postgres', edge_totals(split / /, $_)), $edges{$_}, "still exact: $_")

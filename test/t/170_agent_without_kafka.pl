@@ -75,6 +75,8 @@ my $done = call($client, 'many', '--address', $server->{ip4}, '--port', 10_000, 
 is($done->{failed}, $refused, "$refused conversations while Kafka is away");
 $open->tell('step')->expect('stepped');
 $agent->wait_until(sub { $_->{lost_failed} > 0 });
+my ($peak) = slurp_file('/proc/' . $agent->pid . '/status') =~ /^VmHWM:\s*(\d+) kB/m;
+cmp_ok($peak, '<', 40 * 1024, "the whole agent has taken $peak kB");
 cmp_ok($agent->figures->{memory_kb}, '<=', 3 * 1024, 'memory is bounded, at ' . $agent->figures->{memory_kb} . ' kB of flows');
 $kafka->start;
 $agent->wait_until(\&all_delivered);

@@ -18,8 +18,13 @@ our @EXPORT = qw(run_agent);
 
 my @running;
 
-# of itself, so that a signal to it comes to the agent
-sub command { return ('setpriv', '--reuid=0', '--regid=0', '--clear-groups', '--', agent(), @_) }
+# Whose agents they are: root's, or those of the caller's user without any privilege.
+# It becomes the agent, so that a signal to it comes there.
+my @root = ('setpriv', '--reuid=0', '--regid=0', '--clear-groups', '--');
+my @nobody = ('setpriv', '--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs', '--');
+our $as_root = 1;
+
+sub command { return ($as_root ? @root : @nobody, agent(), @_) }
 
 # Run a command of the agent to its end: exit code, standard output, the rest.
 sub run_agent
