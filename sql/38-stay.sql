@@ -3,8 +3,8 @@
 --
 -- Every record vouches that its local workload held its local address (a
 -- server: its port; a client: the whole address) from its beginning to its end.
--- Reports of one node with no more than a minute between them are one stay: it
--- was there all along.  Who is believed when is concluded from the stays alone
+-- Reports of one node with no more than about a minute between them are one stay:
+-- it was there all along.  Who is believed when is concluded from the stays alone
 -- (topo.settle()), and these are a union, so both are the same in whatever order
 -- and batches records come.
 --
@@ -35,7 +35,7 @@ CREATE TABLE topo.stay (
 	PRIMARY KEY (address, scope, port, node, since)
 ) WITH (fillfactor = 50); -- room for a page's rows to be written anew
 COMMENT ON TABLE topo.stay IS
-'nodes that were seen at an address, without a silence of more than a minute: what topo.address concludes who held it from';
+'evidence of who held an address: nodes that were seen there, without a silence of more than about a minute';
 COMMENT ON COLUMN topo.stay.port IS '0: the whole address';
 COMMENT ON COLUMN topo.stay.until IS 'begin of the 5 seconds in which the node was last seen';
 COMMENT ON COLUMN topo.stay.source IS 'a source that has told of it';

@@ -3,11 +3,11 @@
 --
 -- Rules.  A node is seen from the beginning of its stay until the end.  It may
 -- have been there 2 seconds before, since the peer may have seen the connection
--- first, and 2 to 7 seconds after, since the end is kept in steps.  Then, while
--- nobody else is seen, it has a lease, which ends 30 to 60 seconds after the end
--- of its stay.  The candidates for a moment are
+-- first, and 2 to 7 seconds after, since the end is kept in steps.  From the end
+-- on it has a lease of 30 to 60 seconds.  The candidates for a moment are
 --	1. those that are seen, or may have been there;
---	2. if nobody is seen, those of the stays that ended last, while their leases run;
+--	2. if nobody is seen, those that may have been there when that began, while
+--	   their leases run;
 --	3. and, if such a lease would run until then, those that are seen next.
 -- A single candidate held the address; of several nobody is believed: it is
 -- ambiguous.  So an address that passes from one to another is ambiguous from
@@ -78,7 +78,7 @@ RETURNS TABLE (number bigint, node bigint, source text, valid tstzrange)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	WITH stay AS (
+	WITH stay AS MATERIALIZED (
 		SELECT c.number, span, s.node, s.source, s.since, s.until, greatest(s.since, s.until) AS last_seen
 		FROM unnest(cases) WITH ORDINALITY c (scope, address, port, spans, number)
 			 CROSS JOIN unnest(c.spans) span
@@ -91,29 +91,31 @@ AS $$
 										   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS seen_before
 		FROM stay s
 	), placed AS (
-		-- a crowd: in the time between its first and its last, there was always somebody
 		SELECT s.*, count(*) FILTER (WHERE s.since > s.seen_before) OVER (PARTITION BY s.number, s.span ORDER BY s.since
 																		ROWS UNBOUNDED PRECEDING) AS crowd
 		FROM sorted s
 	), crowd AS (
-		SELECT p.number, p.span, p.crowd, min(p.since) AS since, max(p.last_seen) AS last_seen, max(topo.lease_end(p.until)) AS lease_end
+		-- stays without a time between them in which nobody is seen
+		SELECT p.number, p.span, min(p.since) AS since, max(p.last_seen) AS last_seen, max(topo.lease_end(p.until)) AS lease_end
 		FROM placed p
-		GROUP BY 1, 2, 3
-	), silence AS (
+		GROUP BY p.number, p.span, p.crowd
+	), surrounded AS MATERIALIZED (
 		SELECT c.*, lag(c.last_seen) OVER w AS seen_before, lag(c.lease_end) OVER w AS leased_before, lead(c.since) OVER w AS seen_next
 		FROM crowd c
-		WINDOW w AS (PARTITION BY c.number, c.span ORDER BY c.crowd)
+		WINDOW w AS (PARTITION BY c.number, c.span ORDER BY c.since)
+	), candidate AS (
+		SELECT s.number, s.span, s.node, s.source, tstzrange(s.since - interval '2 seconds', s.until + interval '7 seconds') AS valid
+		FROM stay s
+		UNION ALL
+		SELECT s.number, s.span, s.node, s.source, tstzrange(c.last_seen, least(topo.lease_end(s.until), c.seen_next))
+		FROM stay s JOIN surrounded c ON c.number = s.number AND c.span = s.span
+									  AND c.last_seen >= s.last_seen AND c.last_seen < s.until + interval '7 seconds'
+		UNION ALL
+		SELECT s.number, s.span, s.node, s.source, tstzrange(c.seen_before, s.since)
+		FROM stay s JOIN surrounded c ON c.number = s.number AND c.span = s.span AND c.since = s.since
+		WHERE c.leased_before > s.since - interval '2 seconds'
 	)
-	SELECT p.number, p.node, p.source, r.valid * p.span
-	FROM placed p
-		 JOIN silence q USING (number, span, crowd)
-		 CROSS JOIN LATERAL (VALUES
-			(tstzrange(p.since - interval '2 seconds', p.until + interval '7 seconds')),
-			(CASE WHEN topo.lease_end(p.until) > q.last_seen
-				  THEN tstzrange(q.last_seen, least(topo.lease_end(p.until), q.seen_next)) END),
-			(CASE WHEN p.since = q.since AND q.leased_before > p.since - interval '2 seconds'
-				  THEN tstzrange(q.seen_before, p.since) END)) r (valid)
-	WHERE r.valid && p.span
+	SELECT c.number, c.node, c.source, c.valid * c.span FROM candidate c WHERE c.valid && c.span
 $$;
 COMMENT ON FUNCTION topo.candidates(topo.address_case[]) IS
 'by the number of the case, who may have held its address, and when';
