@@ -137,13 +137,13 @@ BEGIN
 	PERFORM topo.host_address(set_address.address), topo.check_port(set_address.port);
 	owner := topo.existing_node(set_address.node);
 	PERFORM topo.lock_address(coalesce(set_address.scope, ''), set_address.address);
-	-- What a person says outweighs what was learned; another person's word does not yield.
+	-- Another person's word does not yield.
 	FOR kept IN
 		DELETE FROM topo.address a
 		WHERE a.address = set_address.address AND a.scope = coalesce(set_address.scope, '')
 		  AND a.port IS NOT DISTINCT FROM set_address.port
 		  AND a.valid && set_address.valid
-		  AND (a.source <> 'inventory' OR a.node = owner)
+		  AND a.source = 'inventory' AND a.node = owner
 		RETURNING a.*
 	LOOP
 		INSERT INTO topo.address (scope, address, port, valid, node, source, ambiguous)

@@ -94,18 +94,17 @@ DECLARE
 	claims topo.address_claim[];
 	reporters topo.address_span[];
 BEGIN
-	SELECT array_agg((x.scope, x.address, x.port, x.node, x.held)::topo.address_claim) INTO claims
-	FROM (SELECT r.scope, r.local_address AS address,
-				 CASE r.role WHEN 2 THEN nullif(r.local_port, 0) END AS port,
-				 coalesce(c.id, a.id) AS node, range_agg(topo.claim_span(r.first_seen, r.last_seen)) AS held
+	SELECT array_agg((x.scope, x.address, x.port, x.node, lower(span), upper(span) - interval '60 seconds')::topo.address_claim) INTO claims
+	FROM (SELECT r.scope, r.local_address AS address, CASE r.role WHEN 2 THEN r.local_port ELSE 0 END AS port,
+				 coalesce(c.id, a.id) AS node, range_agg(topo.stay_span(r.first_seen, topo.stay_step(r.last_seen))) AS spans
 		  FROM unnest(rows) r
 			   LEFT JOIN topo.node a ON a.type = 'app' AND a.name = r.app
 			   LEFT JOIN topo.node c ON c.type = 'cluster' AND c.name = r.cluster
 		  WHERE NOT r.role_guessed AND coalesce(c.id, a.id) IS NOT NULL
-		  GROUP BY 1, 2, 3, 4) x;
+		  GROUP BY 1, 2, 3, 4) x, unnest(x.spans) span;
 	-- a translated address is the host's own too: that is how its flows left it
 	SELECT array_agg((x.scope, x.address, span)::topo.address_span) INTO reporters
-	FROM (SELECT r.scope, l.address, range_agg(topo.claim_span(r.first_seen, r.last_seen)) AS spans
+	FROM (SELECT r.scope, l.address, range_agg(topo.reporter_span(r.first_seen, r.last_seen)) AS spans
 		  FROM unnest(rows) r CROSS JOIN LATERAL (VALUES (r.local_address), (r.nat_local_address)) l (address)
 		  WHERE l.address IS NOT NULL
 		  GROUP BY 1, 2) x, unnest(x.spans) span;

@@ -53,7 +53,18 @@ SELECT pg_temp.take(pg_temp.flow('b', '10.0.0.7:0', '10.0.0.9:80', at => 75, las
 SELECT * FROM pg_temp.owners WHERE address = '10.0.0.7';
 -- The inventory's word for the whole address outweighs what was learned of a port.
 SELECT n.name, o.confidence FROM topo.owner('', '10.0.0.8', 80, '2020-11-20 10:01:30Z') o JOIN topo.node n ON n.id = o.node;
-DELETE FROM topo.address;
+-- Where the inventory says nothing any more, what was learned holds again, and what was learned meanwhile with it.
+DELETE FROM topo.address WHERE source = 'inventory';
+SELECT * FROM pg_temp.owners;
+-- The same where its table is written by hand.
+INSERT INTO topo.address (address, valid, node) VALUES ('10.0.0.7', '[2020-11-20 10:02Z,2020-11-20 10:04Z)', topo.node_id('c'));
+SELECT * FROM pg_temp.owners WHERE address = '10.0.0.7';
+UPDATE topo.address SET valid = '[2020-11-20 10:03Z,)' WHERE source = 'inventory';
+SELECT * FROM pg_temp.owners WHERE address = '10.0.0.7';
+UPDATE topo.address SET address = '10.0.0.8', port = 80 WHERE source = 'inventory';
+SELECT * FROM pg_temp.owners;
+TRUNCATE topo.address;
+SELECT count(*) FROM topo.stay;
 
 -- What cannot be an address, a port, a time or a node.
 SELECT arguments, r.state, r.message, r.hint

@@ -15,8 +15,19 @@ CREATE FUNCTION pg_temp.owners() RETURNS TABLE (scope text, address inet, port i
 	GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 $$;
 CREATE FUNCTION pg_temp.forget() RETURNS void LANGUAGE sql AS $$ TRUNCATE topo.address, topo.reporter $$;
+-- An app was at 10.0.0.1 from one second after ten o'clock to another.
+CREATE FUNCTION pg_temp.was(app text, since numeric, until numeric) RETURNS text LANGUAGE sql AS $$
+	SELECT pg_temp.flow(app, '10.0.0.1:1', '10.0.0.9:80', at => since, lasts => until - since)
+$$;
+-- Who held it, in seconds after ten o'clock; a * where it is ambiguous.
+CREATE FUNCTION pg_temp.held() RETURNS TABLE (since numeric, until numeric, by text) LANGUAGE sql AS $$
+	SELECT round(extract(epoch FROM lower(a.valid) - '2020-11-20 10:00Z'), 1), round(extract(epoch FROM upper(a.valid) - '2020-11-20 10:00Z'), 1),
+		   string_agg(n.name || CASE WHEN a.ambiguous THEN '*' ELSE '' END, ' ' ORDER BY n.name)
+	FROM topo.address a JOIN topo.node n ON n.id = a.node
+	WHERE a.address = '10.0.0.1' GROUP BY a.valid ORDER BY a.valid
+$$;
 
--- A report vouches from a little before it to a lease after it: a client for its address, a server for its port.
+-- A report vouches from a little before it until the end of a lease: a client for its address, a server for its port.
 SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80'), pg_temp.flow('b/b-1', '10.0.0.2:80', '10.0.0.9:1', 'server'), pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', more => '{"scope": "vpc-1"}'));
 SELECT * FROM pg_temp.owners();
 -- Who does not say which end he is, or who, claims nothing; but his address reports for itself.
@@ -26,31 +37,71 @@ SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', NULL), pg_tem
 SELECT * FROM pg_temp.owners();
 SELECT address, valid FROM topo.reporter ORDER BY 1;
 
--- The same owner extends his range; too long a silence begins a new one; what comes late bridges it.
+--
+-- One owner
+--
+-- He extends his stay; too long a silence begins a new one; what comes late bridges it.
 SELECT pg_temp.forget();
-SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', at => 0));
-SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', at => 50));
-SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', at => 300));
-SELECT clear FROM pg_temp.owners();
-SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', at => 95, lasts => 160));
-SELECT clear FROM pg_temp.owners();
-SELECT count(*) AS ranges FROM topo.address;
+SELECT pg_temp.take(pg_temp.was('a', 0, 1)), pg_temp.take(pg_temp.was('a', 59, 60)), pg_temp.take(pg_temp.was('a', 300, 301));
+SELECT * FROM pg_temp.held();
+SELECT since, until FROM topo.stay ORDER BY since;
+SELECT pg_temp.take(pg_temp.was('a', 95, 160));
+SELECT * FROM pg_temp.held();
+SELECT pg_temp.take(pg_temp.was('a', 200, 245));
+SELECT * FROM pg_temp.held();
+SELECT since, until FROM topo.stay ORDER BY since;
 SELECT valid FROM topo.reporter ORDER BY valid;
 -- One batch bridges no more than many do.
 SELECT pg_temp.forget();
-SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', at => 600), pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', at => 0), pg_temp.flow('b', '10.0.0.1:1', '10.0.0.9:80', at => 300));
-SELECT node, clear, ambiguous FROM pg_temp.owners();
+SELECT pg_temp.take(pg_temp.was('a', 600, 601), pg_temp.was('a', 0, 1));
+SELECT * FROM pg_temp.held();
 SELECT valid FROM topo.reporter ORDER BY valid;
 
--- Claims of two for one time make that time ambiguous, and no other; a third's too.
+--
+-- Several owners
+--
+-- An address that changes hands is ambiguous from when the one was last seen until the other is first seen.
 SELECT pg_temp.forget();
-SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', lasts => 300));
-SELECT pg_temp.take(pg_temp.flow('b', '10.0.0.1:1', '10.0.0.9:80', at => 100, lasts => 10));
-SELECT node, clear, ambiguous FROM pg_temp.owners();
-SELECT pg_temp.take(pg_temp.flow('c', '10.0.0.1:1', '10.0.0.9:80', at => 150, lasts => 60));
-SELECT node, clear, ambiguous FROM pg_temp.owners();
--- Nobody is believed for it.
-SELECT at, o.node IS NULL AS nobody, o.ambiguous, o.confidence FROM unnest(ARRAY['10:00:00', '10:02:00', '10:05:00']) at, topo.owner('', '10.0.0.1', 80, ('2020-11-20 ' || at || 'Z')::timestamptz) o;
+SELECT pg_temp.take(pg_temp.was('a', 0, 100), pg_temp.was('b', 120, 200));
+SELECT * FROM pg_temp.held();
+-- At once: for the seconds in which nobody can tell.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(pg_temp.was('a', 0, 104), pg_temp.was('b', 104.5, 200));
+SELECT * FROM pg_temp.held();
+-- After a silence that is longer than the lease: nobody's for the rest of it.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(pg_temp.was('a', 0, 100), pg_temp.was('b', 170, 200));
+SELECT * FROM pg_temp.held();
+-- There and back again, each for longer than a lease.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(pg_temp.was('a', 0, 100), pg_temp.was('b', 103, 200), pg_temp.was('a', 203, 300));
+SELECT * FROM pg_temp.held();
+-- Who is back within a minute was never away: who was seen meanwhile is at odds with him.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(pg_temp.was('a', 0, 100), pg_temp.was('b', 120, 122), pg_temp.was('a', 150, 200));
+SELECT * FROM pg_temp.held();
+-- What comes late lands in the middle.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(pg_temp.was('a', 0, 10), pg_temp.was('a', 400, 410));
+SELECT pg_temp.take(pg_temp.was('b', 200, 230));
+SELECT * FROM pg_temp.held();
+SELECT pg_temp.take(pg_temp.was('a', 60, 180));
+SELECT * FROM pg_temp.held();
+SELECT pg_temp.take(pg_temp.was('b', 375, 380));
+SELECT * FROM pg_temp.held();
+-- Connections that stay open when their host is stopped go on to speak for it.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(pg_temp.was('a', 0, 100), pg_temp.was('b', 103, 110));
+SELECT pg_temp.take(pg_temp.was('a', 100, 130), pg_temp.was('b', 110, 200));
+SELECT * FROM pg_temp.held();
+-- A third is at odds with both; nobody is believed.
+SELECT pg_temp.take(pg_temp.was('c', 90, 95), pg_temp.was('c', 125, 150));
+SELECT * FROM pg_temp.held();
+SELECT at, o.node IS NULL AS nobody, o.ambiguous, o.confidence FROM unnest(ARRAY['10:00:00', '10:02:00', '10:03:00']) at, topo.owner('', '10.0.0.1', 80, ('2020-11-20 ' || at || 'Z')::timestamptz) o;
+-- Of a node that was deleted nothing is concluded any more.
+DELETE FROM topo.node WHERE name = 'c';
+SELECT pg_temp.take(pg_temp.was('b', 80, 82));
+SELECT * FROM pg_temp.held();
 -- Claims of ports, of the whole address, and in another network, are not at odds.
 SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80'), pg_temp.flow('b', '10.0.0.1:80', '10.0.0.9:1', 'server'), pg_temp.flow('c', '10.0.0.1:81', '10.0.0.9:1', 'server'), pg_temp.flow('d', '10.0.0.1:1', '10.0.0.9:80', more => '{"scope": "vpc-1"}'));
@@ -60,31 +111,26 @@ SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.flow('a/a-1', '10.0.0.1:1', '10.0.0.9:80'), pg_temp.flow('a/a-2', '10.0.0.1:1', '10.0.0.9:80'));
 SELECT node, clear, ambiguous FROM pg_temp.owners();
 
--- Whatever the order and the batches, the same is learned.
-CREATE FUNCTION pg_temp.claims() RETURNS TABLE (n integer, line text) LANGUAGE sql AS $$
-	SELECT i, pg_temp.flow(chr(97 + abs(hashint4(i * 7)) % 3), format('10.0.0.%s:80', abs(hashint4(i * 11)) % 3), '10.0.0.9:1', CASE abs(hashint4(i * 5)) % 2 WHEN 0 THEN 'server' ELSE 'client' END,
-						   at => abs(hashint4(i * 13)) % 900, lasts => abs(hashint4(i * 17)) % 40)
-	FROM generate_series(1, 120) i
-$$;
-CREATE TEMP TABLE learned (way text, scope text, address inet, port integer, node text, clear tstzmultirange, ambiguous tstzmultirange, reported tstzmultirange);
-CREATE FUNCTION pg_temp.note(way text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-	INSERT INTO learned SELECT way, o.*, (SELECT range_agg(r.valid) FROM topo.reporter r WHERE r.address = o.address) FROM pg_temp.owners() o;
-	PERFORM pg_temp.forget();
-END
-$$;
+--
+-- What it costs
+--
+-- Reports of a time in which their node is known to have been seen write nothing, and dirty nothing.
 SELECT pg_temp.forget();
-SELECT pg_temp.take(VARIADIC array_agg(line ORDER BY n)) FROM pg_temp.claims();
-SELECT pg_temp.note('at once');
-SELECT count(pg_temp.take(line)) FROM (SELECT line FROM pg_temp.claims() ORDER BY n) c;
-SELECT pg_temp.note('one by one');
-SELECT count(pg_temp.take(line)) FROM (SELECT line FROM pg_temp.claims() ORDER BY n DESC) c;
-SELECT pg_temp.note('backwards');
-SELECT count(pg_temp.take(VARIADIC lines)) FROM (SELECT array_agg(line) AS lines FROM pg_temp.claims() GROUP BY hashint4(n) % 7) c;
-SELECT pg_temp.note('in shuffled batches');
-SELECT way, count(*) > 10 AS some, count(clear) > 10 AS clear, count(ambiguous) > 10 AS ambiguous FROM learned GROUP BY 1 ORDER BY 1;
-SELECT count(*) AS otherwise_learned
-FROM (SELECT scope, address, port, node, clear, ambiguous, reported FROM learned GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING count(*) <> 4) o;
+SELECT pg_temp.take(pg_temp.was('a', 1, 3), pg_temp.was('b', 2, 3));
+CREATE FUNCTION pg_temp.rows() RETURNS TABLE (kind text, content text, row_at tid, written_by text) LANGUAGE sql AS $$
+	SELECT 'stay', s::text, s.ctid, s.xmin::text FROM topo.stay s
+	UNION ALL SELECT 'owner', a::text, a.ctid, a.xmin::text FROM topo.address a
+	UNION ALL SELECT 'reporter', r::text, r.ctid, r.xmin::text FROM topo.reporter r
+	UNION ALL SELECT 'dirty', d::text, d.ctid, d.xmin::text FROM topo_network.dirty_address d
+$$;
+CREATE TEMP TABLE rows_before AS SELECT * FROM pg_temp.rows();
+SELECT kind, count(*) FROM rows_before GROUP BY 1 ORDER BY 1;
+SELECT pg_temp.take(pg_temp.was('a', 2, 4.9), pg_temp.was('b', 2.5, 4)), pg_temp.take(pg_temp.was('a', 4, 4.5));
+SELECT kind, count(*) FROM (SELECT * FROM pg_temp.rows() EXCEPT TABLE rows_before) r GROUP BY 1 ORDER BY 1;
+-- In the next five seconds they move the ends of their stays, and no more.
+SELECT pg_temp.take(pg_temp.was('a', 5, 7), pg_temp.was('b', 5, 6));
+SELECT kind, count(*) FROM (SELECT * FROM pg_temp.rows() EXCEPT TABLE rows_before) r GROUP BY 1 ORDER BY 1;
+
 -- No two clear owners of one address overlap: the table cannot hold them.
 SELECT r.state FROM pg_temp.refused($$INSERT INTO topo.address (address, valid, node, source) SELECT '10.0.0.1', '[2020-11-20 10:00Z,2020-11-20 11:00Z)', n.id, 'ingest' FROM topo.node n WHERE n.name IN ('a', 'b')$$) r;
 
@@ -98,6 +144,7 @@ SELECT topo.set_graph('network', '{"retention": {"10 seconds": "1 day"}}');
 SELECT topo.forget_owners();
 SELECT address FROM pg_temp.owners();
 SELECT address FROM topo.reporter;
+SELECT address FROM topo.stay;
 -- But not before the partition of those flows goes, which is an hour later at most.
 UPDATE topo.address SET valid = tstzrange(now() - interval '26 hours', now() - interval '24 hours 30 minutes') WHERE address = '10.0.0.2';
 SELECT topo.forget_owners();

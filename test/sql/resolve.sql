@@ -71,7 +71,7 @@ SELECT m.*, topo.failed(e.traffic) FROM pg_temp.map() m JOIN topo.edges('(,)') e
 --
 -- A call is held against its address until a report of the callee explains it; the map follows, live and in windows.
 SELECT pg_temp.forget();
-SELECT pg_temp.take(pg_temp.flow('web/web-1', '10.0.0.1:40001', '10.0.0.2:80', at => 30));
+SELECT pg_temp.take(pg_temp.flow('web/web-1', '10.0.0.1:40001', '10.0.0.2:80', at => 52));
 SELECT topo.flush();
 SELECT * FROM pg_temp.map();
 SELECT * FROM pg_temp.links();
@@ -81,11 +81,11 @@ SELECT * FROM pg_temp.map();
 SELECT * FROM pg_temp.map('cluster');
 SELECT * FROM pg_temp.links();
 -- A second claimant makes it ambiguous again: an edge to neither.
-SELECT pg_temp.take(pg_temp.flow('evil', '10.0.0.2:80', '10.0.0.4:40001', 'server', at => 31, connections => 9));
+SELECT pg_temp.take(pg_temp.flow('evil', '10.0.0.2:80', '10.0.0.4:40001', 'server', at => 60, connections => 9));
 SELECT topo.flush();
 SELECT * FROM pg_temp.map();
 SELECT * FROM pg_temp.links();
--- An address that changes hands within seconds: each is believed only while nobody else may have held it.
+-- An address that changes hands within seconds: each is believed but for these seconds.
 SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.flow('old', '10.0.0.2:80', '10.0.0.9:1', 'server', at => 0, lasts => 298), pg_temp.flow('new', '10.0.0.2:80', '10.0.0.9:1', 'server', at => 300, lasts => 300));
 SELECT pg_temp.take(VARIADIC array_agg(pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.2:80', at => at, sent => at))) FROM generate_series(5, 595, 10) at;

@@ -35,7 +35,7 @@ $node->safe_psql('postgres', 'SELECT topo.flush()');
 # rows of the extension's tables and of the graphs', and answers
 my %questions = (
 	map({ $_ => "TABLE topo.$_" } qw(node edge_type graph grain source source_position dead_letter address
-		  intermediary intermediary_backend identity_rule reporter)),
+		  intermediary intermediary_backend identity_rule stay reporter)),
 	map({ $_ => "TABLE $_" } 'topo_network.flow_window', 'topo_network.edge_window', 'topo_network.link',
 		'topo_network.live_edge', '"topo_Odd ""name""".link'),
 	'edges()' => 'SELECT * FROM topo.edges()',
