@@ -111,7 +111,8 @@ BEGIN
 		DELETE FROM topo.address a
 		WHERE a.address = claim.address AND a.scope = claim.scope AND a.port IS NOT DISTINCT FROM claim.port
 		  AND a.node = claim.node AND a.source <> 'inventory' AND a.ambiguous = is_ambiguous
-		  AND (a.valid && span OR a.valid -|- span)
+		  -- piece by piece: a multirange is adjacent to what touches its ends, and nothing between
+		  AND EXISTS (SELECT FROM unnest(span) piece WHERE a.valid && piece OR a.valid -|- piece)
 		RETURNING a.valid)
 	SELECT coalesce(range_agg(t.valid), '{}') INTO held FROM touched t;
 	INSERT INTO topo.address (scope, address, port, valid, node, source, ambiguous)

@@ -42,6 +42,12 @@ SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', at => 600), p
 SELECT node, clear, ambiguous FROM pg_temp.owners();
 SELECT valid FROM topo.reporter ORDER BY valid;
 
+-- What comes in pieces is one range with what it touches, at whichever piece.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', at => 92));
+SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', at => 35), pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', at => 600));
+SELECT valid FROM topo.address ORDER BY valid;
+
 -- Claims of two for one time make that time ambiguous, and no other; a third's too.
 SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80', lasts => 300));
