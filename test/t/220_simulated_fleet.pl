@@ -107,7 +107,7 @@ EOT
 	return $database;
 }
 
-# All that the map says, in one order.
+# All that the map says, and what was learned of addresses, in one order.
 sub content
 {
 	my ($database) = @_;
@@ -123,6 +123,11 @@ SELECT level, during, e.source, e.target, e.graphs, e.traffic, e.first_seen, e.l
 FROM unnest('{app,cluster}'::text[]) level, unnest('{NULL,"(,)","[2020-11-20 10:03Z,2020-11-20 10:05Z)"}'::tstzrange[]) during,
 	 topo.edges(during, '{network}', level) e
 ORDER BY 1, 2, e.source COLLATE "C", e.target COLLATE "C";
+SELECT a.scope COLLATE "C", a.address, a.port, topo.node_label(n.type, n.name) COLLATE "C",
+	   array_agg(a.valid ORDER BY a.valid) FILTER (WHERE NOT a.ambiguous), range_agg(a.valid) FILTER (WHERE a.ambiguous)
+FROM topo.address a JOIN topo.node n ON n.id = a.node WHERE a.source <> 'inventory'
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;
+SELECT scope COLLATE "C", address, valid FROM topo.reporter ORDER BY 1, 2, 3;
 EOT
 }
 
