@@ -151,16 +151,15 @@ sub same
 # The edges of each window, as Topology::Fleet::Score takes them.
 sub rows
 {
-	my ($database, $level) = @_;
-	my ($source, $target, $confidence) = $level eq 'app' ? ('topo.app_of(w.src)', 'topo.app_of(w.dst)', 'coalesce(w.app_confidence, w.confidence)')
-	  : ('w.src', 'w.dst', 'w.confidence');
+	my ($database) = @_;
 
 	return map { [ split /\t/, $_, -1 ] } split /\n/, $node->safe_psql($database, <<"EOT");
 \\pset fieldsep '\\t'
 SELECT extract(epoch FROM bucket - '2020-11-20 10:00Z')::int / 10 + part, topo.node_label(s.type, s.name), topo.node_label(d.type, d.name),
 	   array_to_string(ARRAY(SELECT topo.node_label(v.type, v.name) FROM unnest(w.via) WITH ORDINALITY u (id, place) JOIN topo.node v USING (id) ORDER BY place), ','),
-	   $confidence, topo.connections(w.traffic), topo.failed(w.traffic), topo.bytes_sent(w.traffic), topo.bytes_received(w.traffic)
-FROM topo_network.edge_window w JOIN topo.node s ON s.id = $source JOIN topo.node d ON d.id = $target
+	   w.confidence, coalesce(w.app_confidence, w.confidence),
+	   topo.connections(w.traffic), topo.failed(w.traffic), topo.bytes_sent(w.traffic), topo.bytes_received(w.traffic)
+FROM topo_network.edge_window w JOIN topo.node s ON s.id = w.src JOIN topo.node d ON d.id = w.dst
 EOT
 }
 
@@ -184,12 +183,13 @@ sub reaches
 sub judge
 {
 	my ($database, $fleet) = @_;
+	my @rows = rows($database);
 
 	foreach my $level (qw(cluster app))
 	{
 		my $score = Topology::Fleet::Score->new($fleet->truth, level => $level);
 
-		$score->add($_) foreach rows($database, $level);
+		$score->add($_) foreach @rows;
 		diag($level eq 'cluster' ? $score->table : $score->heading . $score->line('all', $score->kinds));
 		reaches($score, $_) foreach $score->kinds;
 		diag(sprintf 'of the rows with a confidence of 0.9 or more, %.4f are not wrong', $score->sure_precision);

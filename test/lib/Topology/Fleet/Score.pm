@@ -5,7 +5,8 @@
 #	print $score->table;
 #
 # A row is what the map says of one edge in one window: [window, source, target,
-# via (labels, joined by commas), confidence, connections, failed, sent, received].
+# via (labels, joined by commas), confidence, confidence at the level of apps,
+# connections, failed, sent, received].
 #
 # A row is right if the source called the target in that window, whatever was
 # between; open if it is no more than unresolved (an address whose holder is not
@@ -97,7 +98,10 @@ sub kind_of
 sub add
 {
 	my ($self, $row) = @_;
-	my ($window, $source, $target, $via, $confidence, @count) = @$row;
+	my ($window, $source, $target, $via, $of_clusters, $of_apps, @count) = @$row;
+	my $confidence = $self->{level} eq 'app' ? $of_apps : $of_clusters;
+
+	($source, $target) = map { $self->label($_) } $source, $target;
 	my ($place, $pair) = ("$window\t$source\t$target", "$source\t$target");
 	my $kind = $self->of($self->kind_of($place, $source, $target, $via));
 	my $verdict = $self->{called}{$place} ? 'right' : $self->{open}{$place} ? 'open' : 'wrong';
