@@ -6,6 +6,7 @@
 #	capture		what a connection costs in the kernel, by its own BPF statistics
 #	loss		what a bounded storm of connections loses, beside the map's count
 #	kafka		from a topic to resolved windows, beside a bare poll loop
+#	resolve		a window of a million rows, with a hub and without
 #	traverse	against WITH RECURSIVE, on a map of 8,000 nodes and 161,000 edges
 #
 # The first two need root and a kernel with BTF; without, they say so.
@@ -112,6 +113,11 @@ say "kafka: records to committed, resolved windows"
 # shellcheck source=test/bench/kafka.sh
 . "$HERE/kafka.sh"
 bench_kafka
+
+# shellcheck source=test/bench/resolve.sh
+. "$HERE/resolve.sh"
+say "resolve: a window of $RESOLVE_ROWS rows, all reported by both ends"
+bench_resolve
 
 say "traverse: milliseconds, medians"
 PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/traverse.sh"

@@ -1,0 +1,51 @@
+--
+-- One window of stage 1, written straight into its table: as many rows as "rows"
+-- says, of both ends of conversations between 20,000 instances of 4,000 clusters of
+-- 2,000 apps, whose addresses are known.  Always the same, but for the time.
+--
+-- If "hub" is yes, some of the rows are those of a load balancer that carries 100
+-- times the traffic of anybody else: 5,000 callers of 1,000 clusters, before 30
+-- backends of 10 clusters.  That is as many edges as one listener may become.
+--
+SET jit = off;
+
+SELECT topo.create_service_map();
+SELECT date_bin('10 seconds', now() - interval '2 minutes', '2000-01-01 00:00Z') AS bucket,
+	   tstzrange(now() - interval '1 hour', now() + interval '1 hour') AS valid,
+	   CASE :'hub' WHEN 'yes' THEN 5000 + 30 ELSE 0 END AS hub_conversations \gset
+
+INSERT INTO topo.node (type, name) SELECT 'app', 'app' || a FROM generate_series(0, 1999) a;
+INSERT INTO topo.node (type, name, parent)
+SELECT 'cluster', format('app%s-v%s', a, v), topo.node_id('app' || a) FROM generate_series(0, 1999) a, generate_series(0, 1) v;
+SELECT topo.set_node('app', 'haproxy'), topo.set_intermediary('hub', 'load_balancer', '10.9.0.1');
+
+CREATE TEMPORARY TABLE instance AS
+SELECT i, '10.0.0.1'::inet + i AS address, topo.node_id(format('cluster:app%s-v%s', i % 2000, i / 2000 % 2)) AS node
+FROM generate_series(0, 19999) i;
+INSERT INTO topo.address (address, port, valid, node, source)
+SELECT i.address, p, :'valid', i.node, 'bench' FROM instance i, unnest(ARRAY[NULL, 8080]) p;
+INSERT INTO topo.reporter (scope, address, valid)
+SELECT '', i.address, :'valid'::tstzrange FROM instance i UNION ALL SELECT '', '10.9.0.1', :'valid'::tstzrange;
+
+CREATE TEMPORARY TABLE conversation AS
+SELECT c.address AS client, c.node AS client_node, s.address AS server, s.node AS server_node, 8080 AS port, 1 AS connections
+FROM generate_series(1::bigint, :rows / 2 - :hub_conversations) n
+	 JOIN instance c ON c.i = (hashint8extended(n, 1) & 1073741823) % 20000
+	 JOIN instance s ON s.i = (hashint8extended(n, 2) & 1073741823) % 20000
+UNION ALL
+SELECT c.address, c.node, '10.9.0.1', topo.node_id('haproxy'), 443, 1 FROM instance c
+WHERE :hub_conversations > 0 AND c.i % 4 = 0
+UNION ALL
+SELECT '10.9.0.1', topo.node_id('haproxy'), s.address, s.node, 8080, 167 FROM instance s
+WHERE :hub_conversations > 0 AND s.i % 2000 < 20 AND s.i % 2 = 1 AND s.i / 2000 IN (0, 2, 4);
+
+SELECT topo.ensure_partitions('network', '10 seconds', tstzrange(:'bucket', :'bucket', '[]'));
+INSERT INTO topo_network.flow_window (bucket, scope, protocol, role, role_guessed, local_address, local_port, local_node,
+									  peer_address, peer_port, first_seen, last_seen, traffic)
+SELECT :'bucket', '', 6, r.role, false, r.local, CASE r.role WHEN 2 THEN c.port ELSE 0 END, r.node, r.peer,
+	   CASE r.role WHEN 1 THEN c.port ELSE 0 END, :'bucket', :'bucket'::timestamptz + interval '1 second',
+	   format('{"connections": %s, "bytes_sent": %s, "bytes_received": %s}', c.connections, r.sent * c.connections, r.received * c.connections)::topo.traffic
+FROM conversation c, LATERAL (VALUES (1, c.client, c.client_node, c.server, 1200, 5400),
+									 (2, c.server, c.server_node, c.client, 5400, 1200)) r (role, local, node, peer, sent, received);
+INSERT INTO topo_network.dirty_window VALUES (:'bucket');
+VACUUM ANALYZE topo.node, topo.address, topo.reporter;
