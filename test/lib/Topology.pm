@@ -4,15 +4,18 @@ package Topology;
 use strict;
 use warnings;
 use Exporter qw(import);
+use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Topology::Kernel;
+use Topology::Network;
 use Topology::Program;
 
 our @EXPORT = (
 	@Topology::Kernel::EXPORT,
+	@Topology::Network::EXPORT,
 	qw(new_server create_map add_ebpf_source start_program run_program app serve call hold
 	  add_kafka_source state_query state_of worker_of await within hop_totals edge_totals totals
 	  both_ends_counted));
@@ -47,15 +50,16 @@ sub create_map
 	return;
 }
 
-# A source of captured flows, running when this returns.
+# A source of captured flows, running when this returns.  options: more of its
+# options, by name.
 sub add_ebpf_source
 {
 	my ($node, $dir, %option) = @_;
 	my $database = $option{database} // 'postgres';
 	my $name = $option{name} // 'host';
+	my $options = encode_json({ pin_dir => $dir, %{ $option{options} // {} } });
 
-	$node->safe_psql($database,
-		"SELECT topo.add_source('$name', 'ebpf', 'flow', '{\"pin_dir\": \"$dir\"}')");
+	$node->safe_psql($database, "SELECT topo.add_source('$name', 'ebpf', 'flow', '$options')");
 	$node->poll_query_until($database, state_query($name), 'running')
 	  or die 'the source does not run';
 	return;

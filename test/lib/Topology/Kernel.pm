@@ -1,6 +1,6 @@
-# What tests need of the kernel: privileges, pinned captures, and hosts in
-# network namespaces.  All that is made here is removed when the test ends,
-# whichever way; what a killed test left behind is removed by the next one.
+# What tests need of the kernel: privileges, pinned captures, cgroups.  All that
+# is made here is removed when the test ends, whichever way; what a killed test
+# left behind, hosts in network namespaces too, is removed by the next one.
 package Topology::Kernel;
 
 use strict;
@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Topology::Program;
 
-our @EXPORT = qw(need_kernel as_root pin unpin pin_dir_of network agent capture_dump cgroup
+our @EXPORT = qw(need_kernel as_root pin unpin pin_dir_of agent capture_dump cgroup
   about set_about ring_writer write_ring);
 
 # where Debian has bpftool and ip
@@ -20,7 +20,7 @@ $ENV{PATH} .= ':/usr/local/sbin:/usr/sbin:/sbin';
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 my $bpffs = '/sys/fs/bpf';
-my (@pinned, @namespaces, @cgroups, @programs);
+my (@pinned, @cgroups, @programs);
 
 # CAP_KILL, CAP_SETGID, CAP_SETUID: to become root for a command;
 # CAP_SYS_ADMIN: to enter a namespace
@@ -146,51 +146,6 @@ sub write_ring
 	return;
 }
 
-sub add_host
-{
-	my ($switch, $host) = @_;
-
-	as_root('ip', 'netns', 'add', $host->{namespace});
-	push @namespaces, $host->{namespace};
-	as_root('sh', '-ec', <<"EOT");
-ip link add eth0 netns $host->{namespace} type veth peer name port$host->{number} netns $switch
-ip -n $switch link set port$host->{number} master switch up
-ip -n $host->{namespace} link set lo up
-ip -n $host->{namespace} link set eth0 up
-ip -n $host->{namespace} addr add $host->{ip4}/24 dev eth0
-ip -n $host->{namespace} addr add $host->{ip6}/64 dev eth0 nodad
-EOT
-	return;
-}
-
-# Hosts in network namespaces, joined by a bridge: by name a hash with
-# namespace, ip4 and ip6.
-sub network
-{
-	my @names = @_;
-	my $switch = "topo-t$$-switch";
-	my %hosts;
-
-	as_root('ip', 'netns', 'add', $switch);
-	push @namespaces, $switch;
-	as_root('ip', '-n', $switch, 'link', 'add', 'switch', 'type', 'bridge');
-	as_root('ip', '-n', $switch, 'link', 'set', 'switch', 'up');
-	foreach my $name (@names)
-	{
-		my $number = 1 + keys %hosts;
-
-		$hosts{$name} = {
-			name => $name,
-			number => $number,
-			namespace => "topo-t$$-$name",
-			ip4 => sprintf('10.%d.%d.%d', 64 + ($$ >> 8) % 64, $$ % 256, $number),
-			ip6 => sprintf('fd00:70:%x::%x', $$ % 65536, $number)
-		};
-		add_host($switch, $hosts{$name});
-	}
-	return \%hosts;
-}
-
 # A cgroup v2 of this name: the words that, put before a command line, run it
 # there; nothing where there is no such hierarchy.
 sub cgroup
@@ -235,7 +190,6 @@ END
 	Topology::Program::end_all();
 	run_command([ root_command('rm', '-f', @programs) ]) if @programs;
 	run_command([ root_command(agent(), 'unpin', '--dir', $_) ]) foreach @pinned;
-	run_command([ root_command('ip', 'netns', 'delete', $_) ]) foreach @namespaces;
 	run_command([ root_command('rmdir', $_) ]) foreach @cgroups;
 	$? = $status;
 }

@@ -1,0 +1,216 @@
+# What the map is to say of the traffic of a test, whose truth its programs have
+# counted.
+#
+#	my $view = view($node, 'callers', netns => [ $client ]);
+#	inventory($view, "SELECT topo.set_intermediary(...)");
+#	...
+#	edges_become('both ends', $view, edge('alpha', 'web', [qw(edge)], $done), ...);
+#	done_with_edges();
+#
+# Names are those that the test gave: alpha for the app alpha-t123, address:web
+# for the address of the host web.
+package Topology::Edges;
+
+use strict;
+use warnings;
+use Exporter qw(import);
+use List::Util qw(all any);
+use Test::More;
+use Time::HiRes qw(sleep time);
+use Topology;
+
+our @EXPORT = qw(view inventory settle early_in_window edge apportioned edges_become edges_of never_believed hops_of_test);
+
+# a database for each view
+my @views;
+
+# A database with a map of its own of what these hosts see; without netns (only
+# those) and except_netns (all but those) all do.
+sub view
+{
+	my ($node, $name, %hosts) = @_;
+	my %options = map { $_ => join ',', map { $_->{namespace} } @{ $hosts{$_} } } keys %hosts;
+	my $view = { node => $node, database => $name, name => $name, wrong => {} };
+
+	$node->safe_psql('postgres', "CREATE DATABASE \"$name\"");
+	create_map($node, $name);
+	add_ebpf_source($node, pin($name), database => $name, name => $name, options => \%options);
+	push @views, $view;
+	return $view;
+}
+
+sub ask
+{
+	my ($view, $query) = @_;
+
+	return $view->{node}->safe_psql($view->{database}, $query);
+}
+
+# The same inventory in each view.
+sub inventory
+{
+	my (@statements) = @_;
+
+	ask($_, join ";\n", @statements) foreach @views;
+	return;
+}
+
+# Wait until what happened so far is in the map.
+sub settle
+{
+	my ($view) = @_;
+
+	ask($view, "SELECT topo.wait_for_source('$view->{name}', '20 s'); SELECT topo.flush()");
+	return;
+}
+
+# Wait until a window of the map has at least so many seconds left.
+sub early_in_window
+{
+	my ($seconds) = @_;
+
+	sleep 0.01 while 10 - time + 10 * int(time / 10) < $seconds;
+	return;
+}
+
+# A name as the test gave it; $mine is set if it is of this test.
+sub plain_name
+{
+	my ($label, $mine) = @_;
+
+	$$mine = 1 if $label =~ s/-t$$\z//;
+	if ($label =~ /^address:(.*)/ && defined host_name($1))
+	{
+		$$mine = 1;
+		return 'address:' . host_name($1);
+	}
+	return $label;
+}
+
+# The edges of this test in a view: a hash each.
+sub edges_of
+{
+	my ($view, %option) = @_;
+	my $graphs = $option{graphs} // '{network}';
+	my @edges;
+
+	foreach my $row (split /\n/, ask($view, <<"EOT"))
+SELECT source, target, array_to_string(via, ','), connections, topo.failed(traffic), bytes_sent, bytes_received, confidence
+FROM topo.edges(graphs => '$graphs') ORDER BY source COLLATE "C", target COLLATE "C"
+EOT
+	{
+		my ($source, $target, $via, @figures) = split /\|/, $row;
+		my $confidence = pop @figures;
+		my $mine = 0;
+		my %edge = (
+			source => plain_name($source, \$mine),
+			target => plain_name($target, \$mine),
+			via => join(' ', map { plain_name($_, \$mine) } split /,/, $via),
+			totals => join('|', @figures),
+			confidence => $confidence);
+
+		push @edges, \%edge if $mine;
+	}
+	return @edges;
+}
+
+# An edge that is to be there: certain, with all that the caller counted.
+sub edge
+{
+	my ($source, $target, $via, @done) = @_;
+
+	return { source => $source, target => $target, via => join(' ', map { "intermediary:$_" } @$via),
+		totals => totals(@done), certain => 1, caused => 1 };
+}
+
+# All that a caller did, over several edges of which none is certain: targets are
+# those that the map cannot tell from each other.
+sub apportioned
+{
+	my ($source, $targets, $via, @done) = @_;
+
+	return { source => $source, targets => $targets, via => join(' ', map { "intermediary:$_" } @$via),
+		totals => totals(@done), certain => 0 };
+}
+
+sub as_text
+{
+	my ($edge) = @_;
+
+	return join ' ', $edge->{source}, '>', join(',', @{ $edge->{targets} // [ $edge->{target} ] }),
+	  $edge->{via} ne '' ? "via $edge->{via}" : (), $edge->{totals}, $edge->{certain} ? 'certain' : 'apportioned';
+}
+
+# Edges as expected ones are: those that are not certain together for each source and way.
+sub gathered
+{
+	my @edges = @_;
+	my (@certain, %others);
+
+	foreach my $edge (@edges)
+	{
+		if ($edge->{confidence} == 1)
+		{
+			push @certain, { %$edge, certain => 1 };
+			next;
+		}
+		my $all = $others{"$edge->{source} $edge->{via}"} //= { %$edge, targets => [], totals => '0|0|0|0' };
+		my @more = split /\|/, $edge->{totals};
+		push @{ $all->{targets} }, $edge->{target};
+		$all->{totals} = join '|', map { $_ + shift @more } split /\|/, $all->{totals};
+	}
+	return @certain, values %others;
+}
+
+sub is_app { return $_[0] !~ /:/ }
+
+# Remember what is believed and was never so: between apps, since of a hop that
+# leads to an intermediary or to somebody unknown it is true that it is there.
+sub note_wrong
+{
+	my ($view, $caused, @edges) = @_;
+
+	foreach my $edge (@edges)
+	{
+		next unless $edge->{confidence} == 1 && is_app($edge->{source}) && is_app($edge->{target});
+		$view->{wrong}{"$edge->{source} > $edge->{target}"} = 1
+		  unless any { $_ eq "$edge->{source} > $edge->{target}" } @$caused;
+	}
+	return;
+}
+
+# A test: these become the edges of a view, and no others.  caused: pairs of apps
+# that do call each other, besides those of certain edges: "alpha > web".
+sub edges_become
+{
+	my ($name, $view, $expected, %option) = @_;
+	my $all = join "\n", sort map { as_text($_) } @$expected;
+	my @caused = (@{ $option{caused} // [] }, map { "$_->{source} > $_->{target}" } grep { $_->{certain} } @$expected);
+	my $deadline = time + 20;
+	my $got;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	while (1)
+	{
+		my $late = time >= $deadline;
+		settle($view);
+		my @edges = edges_of($view);
+
+		note_wrong($view, \@caused, @edges);
+		$got = join "\n", sort map { as_text($_) } gathered(@edges);
+		last if $got eq $all || $late;
+		sleep 0.1;
+	}
+	return is($got, $all, "$name: the edges, and no others");
+}
+
+# A test: at no look was an edge between apps believed that nobody caused.
+sub never_believed
+{
+	my ($view) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is_deeply([ sort keys %{ $view->{wrong} } ], [], "$view->{name}: no edge was ever believed that nobody caused");
+}
+
+1;
