@@ -11,34 +11,72 @@ use Topology::Proxy;
 need_kernel();
 need_proxies();
 
-my $hosts = network(qw(alpha beta gamma edge front web1 web2 shop));
-my %host = %$hosts;
+my $hosts = network(qw(alpha beta gamma delta edge front web1 web2 shop depot));
+my ($alpha, $beta, $gamma, $delta, $edge, $front, $web1, $web2, $shop, $depot) =
+  @{$hosts}{qw(alpha beta gamma delta edge front web1 web2 shop depot)};
 my $node = new_server('proxies');
 my $all = view($node, 'all');
+my $callers = view($node, 'callers', netns => [ $alpha, $beta, $gamma, $delta ]);
+my $callees = view($node, 'callees', netns => [ $web1, $web2, $shop, $depot ]);
+my $between = view($node, 'between', netns => [ $edge, $front ]);
+my $undeclared = view($node, 'undeclared');
+my @views = ($all, $callers, $callees, $between, $undeclared);
 
-inventory(
-	"SELECT topo.set_intermediary('@{[app('edge')]}', 'load_balancer', '$host{edge}{ip4}', 8001, ARRAY['@{[app('web')]}'])",
-	"SELECT topo.set_intermediary('@{[app('edge')]}', 'load_balancer', '$host{edge}{ip4}', 8002, ARRAY['@{[app('shop')]}'])",
-	"SELECT topo.set_intermediary('@{[app('edge')]}', 'load_balancer', '$host{edge}{ip4}')");
+inventory(\@views,
+	intermediary('edge', 'load_balancer', $edge->{ip4}),
+	intermediary('front', 'proxy', $front->{ip4}));
+inventory([ $all, $callers, $callees, $between ],
+	intermediary('edge', 'load_balancer', $edge->{ip4}, 8001, 'web'),
+	intermediary('edge', 'load_balancer', $edge->{ip4}, 8002, 'shop'),
+	intermediary('front', 'proxy', $front->{ip4}, 8003, 'intermediary:edge'),
+	intermediary('front', 'proxy', $front->{ip4}, 8004, 'depot'));
+my @apps = map { http_serve(@$_, 9000) } [ $web1, 'web' ], [ $web2, 'web' ], [ $shop, 'shop' ], [ $depot, 'depot' ];
+my @proxies = (
+	haproxy($edge,
+		{ port => 8001, mode => 'tcp', to => [ "$web1->{ip4}:9000", "$web2->{ip4}:9000" ] },
+		{ port => 8002, mode => 'http', to => ["$shop->{ip4}:9000"] }),
+	haproxy($front,
+		{ port => 8003, mode => 'tcp', to => ["$edge->{ip4}:8001"] },
+		{ port => 8004, mode => 'http', to => ["$depot->{ip4}:9000"] }));
+
 early_in_window(4);
-my $web1 = http_serve($host{web1}, 'web', 9000);
-my $web2 = http_serve($host{web2}, 'web', 9000);
-my $shop = http_serve($host{shop}, 'shop', 9000);
-my $edge = haproxy($host{edge},
-	{ port => 8001, mode => 'tcp', to => [ "$host{web1}{ip4}:9000", "$host{web2}{ip4}:9000" ] },
-	{ port => 8002, mode => 'http', to => [ "$host{shop}{ip4}:9000" ] });
+my %done = (
+	alpha => http_call($alpha, 'alpha', $edge->{ip4}, 8001, '--count', 30),
+	beta => http_call($beta, 'beta', $edge->{ip4}, 8002, '--count', 20),
+	gamma => http_call($gamma, 'gamma', $front->{ip4}, 8003, '--count', 10),
+	delta => http_call($delta, 'delta', $front->{ip4}, 8004, '--count', 5));
+my @served = map { $_->finish } @apps;
+my %called = map { $_ => $served[0]{callers}{$_} + $served[1]{callers}{$_} } qw(alpha gamma);
+is_deeply([ \%called, map { $_->{callers} } @served[ 2, 3 ] ], [ { alpha => 30, gamma => 10 }, { beta => 20 }, { delta => 5 } ], 'who called whom');
+$_->stop foreach @proxies;
 
-my $alpha = http_call($host{alpha}, 'alpha', $host{edge}{ip4}, 8001, '--count', 30);
-my $beta = http_call($host{beta}, 'beta', $host{edge}{ip4}, 8002, '--count', 20);
-my $gamma = http_call($host{gamma}, 'gamma', $host{edge}{ip4}, 8001, '--count', 10);
-
-my @served = map { $_->finish } $web1, $web2, $shop;
-is_deeply([ map { $_->{callers} } @served ], [ { alpha => 15, gamma => 5 }, { alpha => 15, gamma => 5 }, { beta => 20 } ], 'who called whom');
-
-edges_become('all', $all, [
-	edge('alpha', 'web', ['edge'], $alpha),
-	edge('beta', 'shop', ['edge'], $beta),
-	edge('gamma', 'web', ['edge'], $gamma) ]);
-never_believed($all);
+edges_become('all tell', $all, [
+	edge('alpha', 'web', ['edge'], $done{alpha}),
+	edge('beta', 'shop', ['edge'], $done{beta}),
+	edge('gamma', 'web', [qw(front edge)], $done{gamma}),
+	edge('delta', 'depot', ['front'], $done{delta}) ]);
+edges_become('the callers alone tell', $callers, [
+	edge('alpha', 'intermediary:edge', [], $done{alpha}),
+	edge('beta', 'intermediary:edge', [], $done{beta}),
+	edge('gamma', 'intermediary:front', [], $done{gamma}),
+	edge('delta', 'intermediary:front', [], $done{delta}) ]);
+edges_become('the callees alone tell', $callees, [
+	edge('intermediary:edge', 'web', [], reversed(@served[ 0, 1 ])),
+	edge('intermediary:edge', 'shop', [], reversed($served[2])),
+	edge('intermediary:front', 'depot', [], reversed($served[3])) ]);
+edges_become('the proxies alone tell: what is behind is not known to be what was declared', $between, [
+	edge('address:alpha', 'intermediary:edge', [], $done{alpha}),
+	edge('address:beta', 'intermediary:edge', [], $done{beta}),
+	edge('address:gamma', 'intermediary:edge', ['front'], $done{gamma}),
+	edge('address:delta', 'intermediary:front', [], $done{delta}),
+	edge('intermediary:edge', 'address:web1', [], reversed($served[0])),
+	edge('intermediary:edge', 'address:web2', [], reversed($served[1])),
+	edge('intermediary:edge', 'address:shop', [], reversed($served[2])),
+	edge('intermediary:front', 'address:depot', [], reversed($served[3])) ]);
+edges_become('all tell, and what is behind is not declared', $undeclared, [
+	map({ apportioned($_, [qw(shop web)], ['edge'], $done{$_}) } qw(alpha beta)),
+	map({ apportioned($_, [qw(depot shop web)], [qw(front edge)], $done{$_}) } qw(gamma delta)) ],
+	caused => [ 'alpha > web', 'beta > shop', 'gamma > web', 'delta > depot' ]);
+never_believed($_) foreach @views;
 $node->stop('fast');
 done_testing();

@@ -2,10 +2,10 @@
 # counted.
 #
 #	my $view = view($node, 'callers', netns => [ $client ]);
-#	inventory($view, "SELECT topo.set_intermediary(...)");
+#	inventory([$view], intermediary('edge', 'proxy', $edge->{ip4}));
 #	...
 #	edges_become('both ends', $view, edge('alpha', 'web', [qw(edge)], $done), ...);
-#	done_with_edges();
+#	never_believed($view);
 #
 # Names are those that the test gave: alpha for the app alpha-t123, address:web
 # for the address of the host web.
@@ -14,15 +14,13 @@ package Topology::Edges;
 use strict;
 use warnings;
 use Exporter qw(import);
-use List::Util qw(all any);
+use List::Util qw(any uniq);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Topology;
 
-our @EXPORT = qw(view inventory settle early_in_window edge apportioned edges_become edges_of never_believed hops_of_test);
-
-# a database for each view
-my @views;
+our @EXPORT = qw(view inventory intermediary settle early_in_window edge apportioned reversed edges_become edges_of
+  evidence_of never_believed);
 
 # A database with a map of its own of what these hosts see; without netns (only
 # those) and except_netns (all but those) all do.
@@ -35,7 +33,6 @@ sub view
 	$node->safe_psql('postgres', "CREATE DATABASE \"$name\"");
 	create_map($node, $name);
 	add_ebpf_source($node, pin($name), database => $name, name => $name, options => \%options);
-	push @views, $view;
 	return $view;
 }
 
@@ -46,13 +43,23 @@ sub ask
 	return $view->{node}->safe_psql($view->{database}, $query);
 }
 
-# The same inventory in each view.
+# What views are told of what stands between.
 sub inventory
 {
-	my (@statements) = @_;
+	my ($views, @statements) = @_;
 
-	ask($_, join ";\n", @statements) foreach @views;
+	ask($_, join ";\n", @statements) foreach @$views;
 	return;
+}
+
+# The statement that says so of an intermediary of this test, and of what is behind
+# it: apps, or others (type:name).
+sub intermediary
+{
+	my ($name, $kind, $address, $port, @backends) = @_;
+
+	return sprintf q(SELECT topo.set_intermediary('%s', '%s', '%s', %s, %s)), app($name), $kind, $address, $port // 'NULL',
+	  @backends ? "ARRAY['" . join("', '", map { app($_) } @backends) . "']" : 'NULL';
 }
 
 # Wait until what happened so far is in the map.
@@ -124,13 +131,22 @@ sub edge
 }
 
 # All that a caller did, over several edges of which none is certain: targets are
-# those that the map cannot tell from each other.
+# those that the map cannot tell from each other, via all intermediaries that any
+# of them goes over.
 sub apportioned
 {
 	my ($source, $targets, $via, @done) = @_;
 
-	return { source => $source, targets => $targets, via => join(' ', map { "intermediary:$_" } @$via),
+	return { source => $source, targets => $targets, via => join(' ', sort map { "intermediary:$_" } @$via),
 		totals => totals(@done), certain => 0 };
+}
+
+# What servers did, as their callers would say it.
+sub reversed
+{
+	my @done = @_;
+
+	return map { { %$_, sent => $_->{received}, received => $_->{sent} } } @done;
 }
 
 sub as_text
@@ -141,7 +157,7 @@ sub as_text
 	  $edge->{via} ne '' ? "via $edge->{via}" : (), $edge->{totals}, $edge->{certain} ? 'certain' : 'apportioned';
 }
 
-# Edges as expected ones are: those that are not certain together for each source and way.
+# Edges as expected ones are: those of a source that are not certain are one.
 sub gathered
 {
 	my @edges = @_;
@@ -154,9 +170,10 @@ sub gathered
 			push @certain, { %$edge, certain => 1 };
 			next;
 		}
-		my $all = $others{"$edge->{source} $edge->{via}"} //= { %$edge, targets => [], totals => '0|0|0|0' };
+		my $all = $others{ $edge->{source} } //= { %$edge, targets => [], totals => '0|0|0|0' };
 		my @more = split /\|/, $edge->{totals};
 		push @{ $all->{targets} }, $edge->{target};
+		$all->{via} = join ' ', uniq(sort split ' ', "$all->{via} $edge->{via}");
 		$all->{totals} = join '|', map { $_ + shift @more } split /\|/, $all->{totals};
 	}
 	return @certain, values %others;
@@ -202,6 +219,15 @@ sub edges_become
 		sleep 0.1;
 	}
 	return is($got, $all, "$name: the edges, and no others");
+}
+
+# All that explain_edge() says of the edge between two apps.
+sub evidence_of
+{
+	my ($view, $source, $target) = @_;
+
+	return ask($view, sprintf q(SELECT e FROM topo.explain_edge('%s', '%s', tstzrange(now() - interval '1 minute', now())) e),
+		app($source), app($target));
 }
 
 # A test: at no look was an edge between apps believed that nobody caused.
