@@ -10,12 +10,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Topology::Kernel;
-use Topology::Network;
 use Topology::Program;
 
 our @EXPORT = (
 	@Topology::Kernel::EXPORT,
-	@Topology::Network::EXPORT,
 	qw(new_server create_map add_ebpf_source start_program run_program app serve call hold
 	  add_kafka_source state_query state_of worker_of await within hop_totals edge_totals totals
 	  both_ends_counted));

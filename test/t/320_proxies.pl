@@ -14,6 +14,7 @@ need_proxies();
 my $hosts = network(qw(alpha beta gamma delta edge front web1 web2 shop depot));
 my ($alpha, $beta, $gamma, $delta, $edge, $front, $web1, $web2, $shop, $depot) =
   @{$hosts}{qw(alpha beta gamma delta edge front web1 web2 shop depot)};
+name_hosts($hosts);
 my $node = new_server('proxies');
 my $all = view($node, 'all');
 my $callers = view($node, 'callers', netns => [ $alpha, $beta, $gamma, $delta ]);

@@ -15,6 +15,7 @@ need_proxies();
 
 my $hosts = network(qw(alpha beta edge web shop));
 my ($alpha, $beta, $edge, $web, $shop) = @{$hosts}{qw(alpha beta edge web shop)};
+name_hosts($hosts);
 my $node = new_server('paths');
 my $all = view($node, 'all');
 my @true = ('alpha > web', 'beta > shop');

@@ -19,8 +19,20 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Topology;
 
-our @EXPORT = qw(view inventory intermediary settle early_in_window edge apportioned reversed edges_become edges_of
+our @EXPORT = qw(name_hosts view inventory intermediary settle early_in_window edge apportioned reversed edges_become edges_of
   evidence_of never_believed);
+
+# by address
+my %host_names;
+
+# The hosts whose addresses are to be told by name.
+sub name_hosts
+{
+	my ($hosts) = @_;
+
+	foreach my $host (values %$hosts) { $host_names{ $host->{$_} } = $host->{name} foreach qw(ip4 ip6) }
+	return;
+}
 
 # A database with a map of its own of what these hosts see; without netns (only
 # those) and except_netns (all but those) all do.
@@ -86,10 +98,10 @@ sub plain_name
 	my ($label, $mine) = @_;
 
 	$$mine = 1 if $label =~ s/-t$$\z//;
-	if ($label =~ /^address:(.*)/ && defined host_name($1))
+	if ($label =~ /^address:(.*)/ && defined $host_names{$1})
 	{
 		$$mine = 1;
-		return 'address:' . host_name($1);
+		return "address:$host_names{$1}";
 	}
 	return $label;
 }

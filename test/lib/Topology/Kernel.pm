@@ -1,6 +1,6 @@
-# What tests need of the kernel: privileges, pinned captures, cgroups.  All that
-# is made here is removed when the test ends, whichever way; what a killed test
-# left behind, hosts in network namespaces too, is removed by the next one.
+# What tests need of the kernel: privileges, pinned captures, and hosts in
+# network namespaces.  All that is made here is removed when the test ends,
+# whichever way; what a killed test left behind is removed by the next one.
 package Topology::Kernel;
 
 use strict;
@@ -12,15 +12,15 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Topology::Program;
 
-our @EXPORT = qw(need_kernel as_root pin unpin pin_dir_of agent capture_dump cgroup
-  about set_about ring_writer write_ring);
+our @EXPORT = qw(need_kernel as_root on_host pin unpin pin_dir_of network behind nft agent capture_dump
+  cgroup about set_about ring_writer write_ring bpftool);
 
 # where Debian has bpftool and ip
 $ENV{PATH} .= ':/usr/local/sbin:/usr/sbin:/sbin';
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
 my $bpffs = '/sys/fs/bpf';
-my (@pinned, @cgroups, @programs);
+my (@pinned, @namespaces, @cgroups, @programs);
 
 # CAP_KILL, CAP_SETGID, CAP_SETUID: to become root for a command;
 # CAP_SYS_ADMIN: to enter a namespace
@@ -146,6 +146,112 @@ sub write_ring
 	return;
 }
 
+sub add_namespace
+{
+	my ($namespace) = @_;
+
+	as_root('ip', 'netns', 'add', $namespace);
+	push @namespaces, $namespace;
+	as_root('ip', '-n', $namespace, 'link', 'set', 'lo', 'up');
+	return;
+}
+
+sub add_switch
+{
+	my ($switch) = @_;
+
+	add_namespace($switch);
+	as_root('ip', '-n', $switch, 'link', 'add', 'switch', 'type', 'bridge');
+	as_root('ip', '-n', $switch, 'link', 'set', 'switch', 'up');
+	return;
+}
+
+# A cable from a host's namespace to a switch.
+sub plug
+{
+	my ($switch, $namespace, $interface, $number, $ip4, $ip6) = @_;
+
+	as_root('sh', '-ec', <<"EOT");
+ip link add $interface netns $namespace type veth peer name port$number netns $switch
+ip -n $switch link set port$number master switch up
+ip -n $namespace link set $interface up
+ip -n $namespace addr add $ip4/24 dev $interface
+ip -n $namespace addr add $ip6/64 dev $interface nodad
+EOT
+	return;
+}
+
+# The number-th address of this test's network-th subnet, IPv4 and IPv6.
+sub addresses
+{
+	my ($network, $number) = @_;
+
+	return (
+		sprintf('10.%d.%d.%d', 64 * (1 + $network) + ($$ >> 8) % 64, $$ % 256, $number),
+		sprintf('fd00:%x:%x::%x', 0x70 + $network, $$ % 65536, $number));
+}
+
+sub add_host
+{
+	my ($switch, $name, $network, $number) = @_;
+	my ($ip4, $ip6) = addresses($network, $number);
+	my $host = { name => $name, namespace => "topo-t$$-$name", ip4 => $ip4, ip6 => $ip6 };
+
+	add_namespace($host->{namespace});
+	plug($switch, $host->{namespace}, 'eth0', $number, $ip4, $ip6);
+	return $host;
+}
+
+# Hosts in network namespaces, joined by a bridge: by name a hash with
+# namespace, ip4 and ip6.
+sub network
+{
+	my @names = @_;
+	my $switch = "topo-t$$-switch";
+	my %hosts;
+
+	add_switch($switch);
+	$hosts{$_} = add_host($switch, $_, 0, 1 + keys %hosts) foreach @names;
+	return \%hosts;
+}
+
+# Hosts of a network of their own, which a host of the other one joins to it: it
+# forwards, and is their way to everywhere.
+sub behind
+{
+	my ($router, @names) = @_;
+	my $switch = "topo-t$$-inside";
+	my ($gateway4, $gateway6) = addresses(1, 254);
+	my %hosts;
+
+	add_switch($switch);
+	plug($switch, $router->{namespace}, 'eth1', 254, $gateway4, $gateway6);
+	on_host($router, 'sh', '-ec', 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding');
+	foreach my $name (@names)
+	{
+		$hosts{$name} = add_host($switch, $name, 1, 1 + keys %hosts);
+		as_root('ip', '-n', $hosts{$name}{namespace}, 'route', 'add', 'default', 'via', $_) foreach $gateway4, $gateway6;
+	}
+	return \%hosts;
+}
+
+# Run a command as root in a host's network; returns its output.
+sub on_host
+{
+	my ($host, @command) = @_;
+
+	return as_root('nsenter', "--net=/run/netns/$host->{namespace}", @command);
+}
+
+# Load nftables rules on a host, in place of those before.
+sub nft
+{
+	my ($host, $rules) = @_;
+
+	on_host($host, 'nft', "flush ruleset; $rules");
+	return;
+}
+
 # A cgroup v2 of this name: the words that, put before a command line, run it
 # there; nothing where there is no such hierarchy.
 sub cgroup
@@ -190,6 +296,7 @@ END
 	Topology::Program::end_all();
 	run_command([ root_command('rm', '-f', @programs) ]) if @programs;
 	run_command([ root_command(agent(), 'unpin', '--dir', $_) ]) foreach @pinned;
+	run_command([ root_command('ip', 'netns', 'delete', $_) ]) foreach @namespaces;
 	run_command([ root_command('rmdir', $_) ]) foreach @cgroups;
 	$? = $status;
 }

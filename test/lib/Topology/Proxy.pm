@@ -1,5 +1,5 @@
-# HAProxy and nginx on hosts of Topology::Network, and the HTTP programs before
-# and behind them.
+# HAProxy and nginx on hosts in network namespaces, and the HTTP programs before and
+# behind them.
 package Topology::Proxy;
 
 use strict;
@@ -9,6 +9,7 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep time);
 use Topology;
 
 our @EXPORT = qw(need_proxies haproxy nginx http_serve http_call http_steps);
@@ -23,6 +24,20 @@ sub need_proxies
 	return unless @missing;
 	BAIL_OUT("not installed: @missing") if $ENV{TOPOLOGY_REQUIRE_ALL};
 	plan skip_all => "not installed: @missing";
+	return;
+}
+
+# Wait until something listens on a TCP port of a host.
+sub listening
+{
+	my ($host, $port) = @_;
+	my $deadline = time + $PostgreSQL::Test::Utils::timeout_default;
+
+	until (on_host($host, 'ss', '-Hltn', "sport = :$port"))
+	{
+		die "nothing listens on port $port of $host->{name}" if time > $deadline;
+		sleep 0.05;
+	}
 	return;
 }
 
