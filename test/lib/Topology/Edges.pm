@@ -19,8 +19,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use Topology;
 
-our @EXPORT = qw(name_hosts view inventory intermediary settle early_in_window edge apportioned reversed edges_become edges_of
-  evidence_of never_believed);
+our @EXPORT = qw(name_hosts empty_view view inventory intermediary settle early_in_window next_window edge apportioned reversed
+  edges_become edges_of calls_become evidence_of never_believed);
 
 # by address
 my %host_names;
@@ -34,17 +34,27 @@ sub name_hosts
 	return;
 }
 
-# A database with a map of its own of what these hosts see; without netns (only
-# those) and except_netns (all but those) all do.
-sub view
+# A database with a map of its own, into which records are ingested.
+sub empty_view
 {
-	my ($node, $name, %hosts) = @_;
-	my %options = map { $_ => join ',', map { $_->{namespace} } @{ $hosts{$_} } } keys %hosts;
-	my $view = { node => $node, database => $name, name => $name, wrong => {} };
+	my ($node, $name) = @_;
 
 	$node->safe_psql('postgres', "CREATE DATABASE \"$name\"");
 	create_map($node, $name);
-	add_ebpf_source($node, pin($name), database => $name, name => $name, options => \%options);
+	return { node => $node, database => $name, name => $name, wrong => {} };
+}
+
+# One of what these hosts see; without netns (only those) and except_netns (all but
+# those) all do.  pin: options of its capture.
+sub view
+{
+	my ($node, $name, %option) = @_;
+	my @pin = @{ delete $option{pin} // [] };
+	my %options = map { $_ => join ',', map { $_->{namespace} } @{ $option{$_} } } keys %option;
+	my $view = empty_view($node, $name);
+
+	add_ebpf_source($node, pin($name, @pin), database => $name, name => $name, options => \%options);
+	$view->{source} = $name;
 	return $view;
 }
 
@@ -78,8 +88,9 @@ sub intermediary
 sub settle
 {
 	my ($view) = @_;
+	my $wait = $view->{source} ? "SELECT topo.wait_for_source('$view->{source}', '20 s');" : '';
 
-	ask($view, "SELECT topo.wait_for_source('$view->{name}', '20 s'); SELECT topo.flush()");
+	ask($view, "$wait SELECT topo.flush()");
 	return;
 }
 
@@ -89,6 +100,15 @@ sub early_in_window
 	my ($seconds) = @_;
 
 	sleep 0.01 while 10 - time + 10 * int(time / 10) < $seconds;
+	return;
+}
+
+# Wait until the next window of the map begins.
+sub next_window
+{
+	my $end = 10 * (1 + int(time / 10));
+
+	sleep 0.001 while time < $end;
 	return;
 }
 
@@ -169,6 +189,19 @@ sub as_text
 	  $edge->{via} ne '' ? "via $edge->{via}" : (), $edge->{totals}, $edge->{certain} ? 'certain' : 'apportioned';
 }
 
+# The sum of several totals.
+sub sum_of
+{
+	my @sums = (0) x 4;
+
+	foreach my $totals (@_)
+	{
+		my @figures = split /\|/, $totals;
+		$sums[$_] += $figures[$_] foreach 0 .. 3;
+	}
+	return join '|', @sums;
+}
+
 # Edges as expected ones are: those of a source that are not certain are one.
 sub gathered
 {
@@ -183,10 +216,9 @@ sub gathered
 			next;
 		}
 		my $all = $others{ $edge->{source} } //= { %$edge, targets => [], totals => '0|0|0|0' };
-		my @more = split /\|/, $edge->{totals};
 		push @{ $all->{targets} }, $edge->{target};
 		$all->{via} = join ' ', uniq(sort split ' ', "$all->{via} $edge->{via}");
-		$all->{totals} = join '|', map { $_ + shift @more } split /\|/, $all->{totals};
+		$all->{totals} = sum_of($all->{totals}, $edge->{totals});
 	}
 	return @certain, values %others;
 }
@@ -231,6 +263,33 @@ sub edges_become
 		sleep 0.1;
 	}
 	return is($got, $all, "$name: the edges, and no others");
+}
+
+# A test: all calls of each caller, wherever the map has them go, become what it
+# counted: each once.  done: by name of the caller.  caused: as for edges_become().
+sub calls_become
+{
+	my ($name, $view, $done, %option) = @_;
+	my $all = join "\n", map { "$_: " . totals($done->{$_}) } sort keys %$done;
+	my $deadline = time + 20;
+	my $got;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	while (1)
+	{
+		my $late = time >= $deadline;
+		settle($view);
+		my @edges = edges_of($view);
+
+		note_wrong($view, $option{caused}, @edges);
+		$got = join "\n", map {
+			my $source = $_;
+			"$source: " . sum_of(map { $_->{totals} } grep { $_->{source} eq $source } @edges)
+		} sort keys %$done;
+		last if $got eq $all || $late;
+		sleep 0.1;
+	}
+	return is($got, $all, "$name: each call is counted once");
 }
 
 # All that explain_edge() says of the edge between two apps.

@@ -1,0 +1,67 @@
+# Source NAT: hosts behind a gateway that masquerades, and one before it.  Each
+# call is counted once, at its caller, whichever hosts tell.
+use strict;
+use warnings;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Topology;
+use Topology::Edges;
+use Topology::Proxy;
+
+need_kernel();
+need_proxies();
+
+my $hosts = network(qw(gate web shop outer));
+my $inside = behind($hosts->{gate}, qw(alpha beta));
+name_hosts({ %$hosts, %$inside });
+my ($gate, $web, $shop, $outer, $alpha, $beta) = (@{$hosts}{qw(gate web shop outer)}, @{$inside}{qw(alpha beta)});
+nft($gate, <<'EOT');
+table ip nat {
+	chain postrouting {
+		type nat hook postrouting priority srcnat
+		oifname eth0 masquerade
+	}
+}
+EOT
+
+my $node = new_server('masquerade');
+my $all = view($node, 'all');
+my $callers = view($node, 'callers', netns => [ $alpha, $beta, $outer ]);
+my $callees = view($node, 'callees', netns => [ $web, $shop ]);
+my $forwarder = view($node, 'forwarder', netns => [ $web, $shop, $gate ]);
+my @views = ($all, $callers, $callees, $forwarder);
+
+inventory(\@views, intermediary('gate', 'nat', $gate->{ip4}));
+my @apps = map { http_serve(@$_, 9000) } [ $web, 'web' ], [ $shop, 'shop' ];
+
+early_in_window(4);
+my %done = (
+	alpha => http_call($alpha, 'alpha', $web->{ip4}, 9000, '--count', 30),
+	alpha_shop => http_call($alpha, 'alpha', $shop->{ip4}, 9000, '--count', 7),
+	beta => http_call($beta, 'beta', $web->{ip4}, 9000, '--count', 20),
+	outer => http_call($outer, 'outer', $web->{ip4}, 9000, '--count', 10));
+my @served = map { $_->finish } @apps;
+is_deeply([ map { $_->{callers} } @served ], [ { alpha => 30, beta => 20, outer => 10 }, { alpha => 7 } ], 'who called whom');
+
+edges_become('all tell', $all, [
+	edge('alpha', 'web', ['gate'], $done{alpha}),
+	edge('alpha', 'shop', ['gate'], $done{alpha_shop}),
+	edge('beta', 'web', ['gate'], $done{beta}),
+	edge('outer', 'web', [], $done{outer}) ]);
+edges_become('the callers alone tell', $callers, [
+	edge('alpha', 'address:web', [], $done{alpha}),
+	edge('alpha', 'address:shop', [], $done{alpha_shop}),
+	edge('beta', 'address:web', [], $done{beta}),
+	edge('outer', 'address:web', [], $done{outer}) ]);
+edges_become('the callees alone tell', $callees, [
+	edge('intermediary:gate', 'web', [], @done{qw(alpha beta)}),
+	edge('intermediary:gate', 'shop', [], $done{alpha_shop}),
+	edge('address:outer', 'web', [], $done{outer}) ]);
+edges_become('the callees and the gateway tell', $forwarder, [
+	edge('address:alpha', 'web', ['gate'], $done{alpha}),
+	edge('address:alpha', 'shop', ['gate'], $done{alpha_shop}),
+	edge('address:beta', 'web', ['gate'], $done{beta}),
+	edge('address:outer', 'web', [], $done{outer}) ]);
+never_believed($_) foreach @views;
+$node->stop('fast');
+done_testing();
