@@ -29,7 +29,9 @@ my $all = view($node, 'all');
 my $callers = view($node, 'callers', netns => [ $alpha, $beta, $outer ]);
 my $callees = view($node, 'callees', netns => [ $web, $shop ]);
 my $forwarder = view($node, 'forwarder', netns => [ $web, $shop, $gate ]);
-my @views = ($all, $callers, $callees, $forwarder);
+my $ends = view($node, 'ends', except_netns => [$gate]);
+my $some = view($node, 'some', except_netns => [ $gate, $beta ]);
+my @views = ($all, $callers, $callees, $forwarder, $ends, $some);
 
 inventory(\@views, intermediary('gate', 'nat', $gate->{ip4}));
 my @apps = map { http_serve(@$_, 9000) } [ $web, 'web' ], [ $shop, 'shop' ];
@@ -43,10 +45,18 @@ my %done = (
 my @served = map { $_->finish } @apps;
 is_deeply([ map { $_->{callers} } @served ], [ { alpha => 30, beta => 20, outer => 10 }, { alpha => 7 } ], 'who called whom');
 
-edges_become('all tell', $all, [
+foreach my $view ($all, $ends)
+{
+	edges_become($view->{name}, $view, [
+		edge('alpha', 'web', ['gate'], $done{alpha}),
+		edge('alpha', 'shop', ['gate'], $done{alpha_shop}),
+		edge('beta', 'web', ['gate'], $done{beta}),
+		edge('outer', 'web', [], $done{outer}) ]);
+}
+edges_become('a caller behind the gateway does not tell', $some, [
 	edge('alpha', 'web', ['gate'], $done{alpha}),
 	edge('alpha', 'shop', ['gate'], $done{alpha_shop}),
-	edge('beta', 'web', ['gate'], $done{beta}),
+	apportioned('intermediary:gate', ['web'], [], $done{beta}),
 	edge('outer', 'web', [], $done{outer}) ]);
 edges_become('the callers alone tell', $callers, [
 	edge('alpha', 'address:web', [], $done{alpha}),

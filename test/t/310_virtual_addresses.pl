@@ -25,6 +25,8 @@ table ip nat {
 	chain prerouting {
 		type nat hook prerouting priority dstnat;
 		ip daddr $gate->{ip4} tcp dport { 8001, 8002 } dnat to $web->{ip4}:9000
+		ip daddr $virtual tcp dport 81 dnat to $web->{ip4}:9000
+		ip daddr $virtual tcp dport 82 dnat to $shop->{ip4}:9000
 		ip daddr $virtual tcp dport 80 dnat ip addr . port to numgen inc mod 2 map { 0 : $web->{ip4} . 9000, 1 : $shop->{ip4} . 9000 }
 	}
 	chain postrouting {
@@ -52,7 +54,7 @@ my @views = ($all, $ends, $callers, $callees);
 inventory(\@views,
 	intermediary('gate', 'gateway', $gate->{ip4}),
 	intermediary('inner', 'nat', $web->{ip4} =~ s/\d+$/254/r),
-	intermediary('virtual', 'virtual_address', $virtual, 80, 'web', 'shop'),
+	map({ intermediary('virtual', 'virtual_address', $virtual, $_, 'web', 'shop') } 80 .. 82),
 	intermediary('local', 'virtual_address', $local, 80, 'web', 'shop'));
 my @apps = map { http_serve(@$_, 9000) } [ $web, 'web' ], [ $shop, 'shop' ];
 
@@ -61,10 +63,13 @@ my %done = (
 	alpha => http_call($alpha, 'alpha', $gate->{ip4}, 8001, '--count', 12),
 	beta => http_call($beta, 'beta', $virtual, 80, '--count', 30),
 	gamma => http_call($gamma, 'gamma', $local, 80, '--count', 20),
-	delta => http_call($delta, 'delta', $gate->{ip4}, 8002, '--count', 5));
+	delta => http_call($delta, 'delta', $gate->{ip4}, 8002, '--count', 5),
+	# two apps of one host, each by a port of the virtual address that leads to one app
+	epsilon => http_call($delta, 'epsilon', $virtual, 81, '--count', 8),
+	zeta => http_call($delta, 'zeta', $virtual, 82, '--count', 4));
 my @served = map { $_->finish } @apps;
 is_deeply([ map { $_->{callers} } @served ],
-	[ { alpha => 12, beta => 15, gamma => 10, delta => 5 }, { beta => 15, gamma => 10 } ], 'who called whom');
+	[ { alpha => 12, beta => 15, gamma => 10, delta => 5, epsilon => 8 }, { beta => 15, gamma => 10, zeta => 4 } ], 'who called whom');
 
 # half of what a caller did
 sub half { return { map { ($_ => $_[0]{$_} / 2) } qw(connections failed sent received) } }
@@ -72,22 +77,28 @@ sub half { return { map { ($_ => $_[0]{$_} / 2) } qw(connections failed sent rec
 edges_become('all tell', $all, [
 	edge('alpha', 'web', ['gate'], $done{alpha}),
 	edge('delta', 'web', [qw(gate inner)], $done{delta}),
+	edge('epsilon', 'web', ['virtual'], $done{epsilon}),
+	edge('zeta', 'shop', ['virtual'], $done{zeta}),
 	map({ edge('beta', $_, ['virtual'], half($done{beta})) } qw(web shop)),
 	map({ edge('gamma', $_, ['local'], half($done{gamma})) } qw(web shop)) ]);
 edges_become('the gateway does not tell', $ends, [
 	edge('alpha', 'web', ['gate'], $done{alpha}),
 	edge('delta', 'intermediary:gate', [], $done{delta}),
 	edge('intermediary:inner', 'web', [], $done{delta}),
+	map({ apportioned($_, [qw(shop web)], ['virtual'], $done{$_}) } qw(epsilon zeta)),
 	map({ edge('beta', $_, ['virtual'], half($done{beta})) } qw(web shop)),
-	map({ edge('gamma', $_, ['local'], half($done{gamma})) } qw(web shop)) ]);
+	map({ edge('gamma', $_, ['local'], half($done{gamma})) } qw(web shop)) ],
+	caused => [ 'epsilon > web', 'zeta > shop' ]);
 edges_become('the callers alone tell', $callers, [
 	edge('alpha', 'intermediary:gate', [], $done{alpha}),
 	edge('delta', 'intermediary:gate', [], $done{delta}),
-	edge('beta', 'intermediary:virtual', [], $done{beta}),
+	map({ edge($_, 'intermediary:virtual', [], $done{$_}) } qw(beta epsilon zeta)),
 	map({ edge('gamma', "address:$_", ['local'], half($done{gamma})) } qw(web shop)) ]);
 edges_become('the callees alone tell', $callees, [
 	edge('address:alpha', 'web', [], $done{alpha}),
 	edge('intermediary:inner', 'web', [], $done{delta}),
+	edge('address:delta', 'web', [], $done{epsilon}),
+	edge('address:delta', 'shop', [], $done{zeta}),
 	map({ edge('address:beta', $_, [], half($done{beta})) } qw(web shop)),
 	map({ edge('address:gamma', $_, [], half($done{gamma})) } qw(web shop)) ]);
 never_believed($_) foreach @views;

@@ -18,6 +18,7 @@ my ($alpha, $beta, $edge, $web, $shop) = @{$hosts}{qw(alpha beta edge web shop)}
 name_hosts($hosts);
 my $node = new_server('paths');
 my $all = view($node, 'all');
+my $one_caller = view($node, 'one_caller', netns => [ $alpha, $web, $shop ]);
 my @true = ('alpha > web', 'beta > shop');
 my @false = ('alpha > shop', 'beta > web');
 
@@ -42,7 +43,7 @@ sub trace
 	return "SELECT topo.ingest('otlp_json', convert_to('$payload', 'UTF8'))";
 }
 
-inventory([$all], intermediary('edge', 'proxy', $edge->{ip4}, undef, 'web', 'shop'));
+inventory([ $all, $one_caller ], intermediary('edge', 'proxy', $edge->{ip4}, undef, 'web', 'shop'));
 my @apps = (http_serve($web, 'web', 9000), http_serve($shop, 'shop', 9000));
 my $proxy = nginx($edge, 8001, { '/web' => "$web->{ip4}:9000", '/shop' => "$shop->{ip4}:9000" });
 
@@ -57,6 +58,9 @@ $proxy->stop;
 edges_become('each may have called each', $all, [
 	apportioned('alpha', [qw(shop web)], ['edge'], $done[0]),
 	apportioned('beta', [qw(shop web)], ['edge'], $done[1]) ], caused => \@true);
+
+# beta calls too, but its host does not tell, nor that of the proxy
+calls_become('a caller and the callees tell', $one_caller, { alpha => $done[0] }, caused => \@true);
 
 # what an edge was made of
 foreach my $pair ([qw(alpha web)], [qw(beta shop)])
@@ -75,6 +79,6 @@ cmp_ok($after->{$_}, '>', $before->{$_}, "a trace speaks for $_") foreach @true;
 cmp_ok($after->{$_}, '<', $before->{$_}, "no trace speaks for $_, whose ends both send traces") foreach @false;
 is_deeply(confidences(), $before, 'the network alone says what it said');
 
-never_believed($all);
+never_believed($_) foreach $all, $one_caller;
 $node->stop('fast');
 done_testing();
