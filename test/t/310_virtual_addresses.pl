@@ -101,6 +101,9 @@ edges_become('the callees alone tell', $callees, [
 	edge('address:delta', 'shop', [], $done{zeta}),
 	map({ edge('address:beta', $_, [], half($done{beta})) } qw(web shop)),
 	map({ edge('address:gamma', $_, [], half($done{gamma})) } qw(web shop)) ]);
+my $why = evidence_of($all, 'delta', 'web');
+like($why, qr/\Q$_\E/, "why delta calls web: names $_")
+  foreach $delta->{ip4}, "$gate->{ip4} port 8002 left as", app('inner'), "$web->{ip4} port 9000";
 never_believed($_) foreach @views;
 $node->stop('fast');
 done_testing();

@@ -64,7 +64,8 @@ sub start_proxy
 }
 
 # HAProxy on a host.  Each listener: a hash with port, mode (tcp, http) and to, a
-# list of address:port, taken in turn.
+# list of address:port, taken in turn; check: it asks them, many times a second, whether
+# they are well.
 sub haproxy
 {
 	my ($host, @listeners) = @_;
@@ -82,7 +83,9 @@ EOT
 		my $number = 0;
 
 		$config .= "listen on$listener->{port}\n\tmode $listener->{mode}\n\tbind $host->{ip4}:$listener->{port}\n\tbalance roundrobin\n";
-		$config .= sprintf "\tserver s%d %s\n", ++$number, $_ foreach @{ $listener->{to} };
+		$config .= "\toption httpchk\n\thttp-check send meth GET uri /health ver HTTP/1.1 hdr X-Caller health hdr Connection close\n"
+		  if $listener->{check};
+		$config .= sprintf "\tserver s%d %s %s\n", ++$number, $_, $listener->{check} ? 'check inter 100ms' : '' foreach @{ $listener->{to} };
 	}
 	return start_proxy($host, [ map { $_->{port} } @listeners ],
 		'haproxy', '-db', '-f', config_file("haproxy-$host->{name}", $config));
