@@ -16,7 +16,8 @@ my $inside = behind($hosts->{gate}, qw(web shop));
 name_hosts({ %$hosts, %$inside });
 my ($gate, $alpha, $beta, $gamma, $delta) = @{$hosts}{qw(gate alpha beta gamma delta)};
 my ($web, $shop) = @{$inside}{qw(web shop)};
-my ($virtual, $local) = ('198.51.100.7', '198.51.100.8');
+# of this test alone, as hosts' addresses are
+my ($virtual, $local) = map { sprintf '198.%d.%d.%d', $_, ($$ >> 8) % 256, $$ % 256 } 18, 19;
 
 as_root('ip', '-n', $_->{namespace}, 'route', 'add', 'default', 'via', $gate->{ip4}) foreach $alpha, $beta, $gamma, $delta;
 # 8001 is passed on as it is, 8002 hides the caller too
