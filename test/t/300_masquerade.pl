@@ -37,7 +37,7 @@ my @views = ($all, $callers, $callees, $forwarder, $ends, $some);
 inventory(\@views, intermediary('gate', 'nat', $gate->{ip4}));
 my @apps = map { http_serve(@$_, 9000) } [ $web, 'web' ], [ $shop, 'shop' ];
 
-early_in_window(4);
+early_in_window(5);
 my %done = (
 	alpha => http_call($alpha, 'alpha', $web->{ip4}, 9000, '--count', 30),
 	alpha_shop => http_call($alpha, 'alpha', $shop->{ip4}, 9000, '--count', 7),

@@ -40,7 +40,7 @@ my @proxies = (
 		{ port => 8003, mode => 'tcp', to => ["$edge->{ip4}:8001"] },
 		{ port => 8004, mode => 'http', to => ["$depot->{ip4}:9000"] }));
 
-early_in_window(4);
+early_in_window(5);
 my %done = (
 	alpha => http_call($alpha, 'alpha', $edge->{ip4}, 8001, '--count', 30),
 	beta => http_call($beta, 'beta', $edge->{ip4}, 8002, '--count', 20),

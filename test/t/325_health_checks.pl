@@ -22,7 +22,7 @@ inventory([ $declared, $undeclared ], intermediary('edge', 'load_balancer', $edg
 inventory([$declared], map { intermediary('edge', 'load_balancer', $edge->{ip4}, @$_) } [ 8001, 'web' ], [ 8002, 'shop' ]);
 my @apps = map { http_serve(@$_, 9000) } [ $web, 'web' ], [ $shop, 'shop' ];
 
-early_in_window(4);
+early_in_window(5);
 my $proxy = haproxy($edge,
 	{ port => 8001, mode => 'http', check => 1, to => ["$web->{ip4}:9000"] },
 	{ port => 8002, mode => 'http', check => 1, to => ["$shop->{ip4}:9000"] });

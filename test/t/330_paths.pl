@@ -47,7 +47,7 @@ inventory([ $all, $one_caller ], intermediary('edge', 'proxy', $edge->{ip4}, und
 my @apps = (http_serve($web, 'web', 9000), http_serve($shop, 'shop', 9000));
 my $proxy = nginx($edge, 8001, { '/web' => "$web->{ip4}:9000", '/shop' => "$shop->{ip4}:9000" });
 
-early_in_window(4);
+early_in_window(5);
 my @done = (
 	http_call($alpha, 'alpha', $edge->{ip4}, 8001, '--path', '/web', '--count', 30),
 	http_call($beta, 'beta', $edge->{ip4}, 8001, '--path', '/shop', '--count', 20));
