@@ -4,6 +4,7 @@ package Topology;
 use strict;
 use warnings;
 use Exporter qw(import);
+use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -47,15 +48,16 @@ sub create_map
 	return;
 }
 
-# A source of captured flows, running when this returns.
+# A source of captured flows, running when this returns.  options: more of its
+# options, by name.
 sub add_ebpf_source
 {
 	my ($node, $dir, %option) = @_;
 	my $database = $option{database} // 'postgres';
 	my $name = $option{name} // 'host';
+	my $options = encode_json({ pin_dir => $dir, %{ $option{options} // {} } });
 
-	$node->safe_psql($database,
-		"SELECT topo.add_source('$name', 'ebpf', 'flow', '{\"pin_dir\": \"$dir\"}')");
+	$node->safe_psql($database, "SELECT topo.add_source('$name', 'ebpf', 'flow', '$options')");
 	$node->poll_query_until($database, state_query($name), 'running')
 	  or die 'the source does not run';
 	return;

@@ -18,7 +18,7 @@ declare -rA GROUPS_OF=(
 	         pkg-config
 	         postgresql-15 postgresql-server-dev-15"
 	[test]="libipc-run-perl libcmocka-dev libclang-rt-14-dev clang-format-14 iproute2 nftables
-	        socat python3 procps util-linux"
+	        haproxy nginx socat python3 procps util-linux"
 	[demo]="iproute2 nftables util-linux procps hostname socat haproxy redis-server dnsmasq-base
 	        wrk python3 python3-psycopg2 graphviz"
 	[kafka]="openjdk-17-jre-headless maven librdkafka-dev openssl iproute2 procps"
@@ -114,7 +114,7 @@ disable_services()
 	command -v systemctl >/dev/null || return 0
 	for package in "$@"; do
 		case $package in
-			haproxy | redis-server)
+			haproxy | nginx | redis-server)
 				systemctl --quiet disable "$package.service" >/dev/null 2>&1 || true
 				;;
 		esac

@@ -12,8 +12,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Topology::Program;
 
-our @EXPORT = qw(need_kernel as_root pin unpin pin_dir_of network agent capture_dump cgroup
-  about set_about ring_writer write_ring);
+our @EXPORT = qw(need_kernel as_root on_host pin unpin pin_dir_of network behind nft agent capture_dump
+  cgroup about set_about ring_writer write_ring bpftool);
 
 # where Debian has bpftool and ip
 $ENV{PATH} .= ':/usr/local/sbin:/usr/sbin:/sbin';
@@ -146,21 +146,60 @@ sub write_ring
 	return;
 }
 
-sub add_host
+sub add_namespace
 {
-	my ($switch, $host) = @_;
+	my ($namespace) = @_;
 
-	as_root('ip', 'netns', 'add', $host->{namespace});
-	push @namespaces, $host->{namespace};
+	as_root('ip', 'netns', 'add', $namespace);
+	push @namespaces, $namespace;
+	as_root('ip', '-n', $namespace, 'link', 'set', 'lo', 'up');
+	return;
+}
+
+sub add_switch
+{
+	my ($switch) = @_;
+
+	add_namespace($switch);
+	as_root('ip', '-n', $switch, 'link', 'add', 'switch', 'type', 'bridge');
+	as_root('ip', '-n', $switch, 'link', 'set', 'switch', 'up');
+	return;
+}
+
+# A cable from a host's namespace to a switch.
+sub plug
+{
+	my ($switch, $namespace, $interface, $number, $ip4, $ip6) = @_;
+
 	as_root('sh', '-ec', <<"EOT");
-ip link add eth0 netns $host->{namespace} type veth peer name port$host->{number} netns $switch
-ip -n $switch link set port$host->{number} master switch up
-ip -n $host->{namespace} link set lo up
-ip -n $host->{namespace} link set eth0 up
-ip -n $host->{namespace} addr add $host->{ip4}/24 dev eth0
-ip -n $host->{namespace} addr add $host->{ip6}/64 dev eth0 nodad
+ip link add $interface netns $namespace type veth peer name port$number netns $switch
+ip -n $switch link set port$number master switch up
+ip -n $namespace link set $interface up
+ip -n $namespace addr add $ip4/24 dev $interface
+ip -n $namespace addr add $ip6/64 dev $interface nodad
 EOT
 	return;
+}
+
+# The number-th address of this test's network-th subnet, IPv4 and IPv6.
+sub addresses
+{
+	my ($network, $number) = @_;
+
+	return (
+		sprintf('10.%d.%d.%d', 64 * (1 + $network) + ($$ >> 8) % 64, $$ % 256, $number),
+		sprintf('fd00:%x:%x::%x', 0x70 + $network, $$ % 65536, $number));
+}
+
+sub add_host
+{
+	my ($switch, $name, $network, $number) = @_;
+	my ($ip4, $ip6) = addresses($network, $number);
+	my $host = { name => $name, namespace => "topo-t$$-$name", ip4 => $ip4, ip6 => $ip6 };
+
+	add_namespace($host->{namespace});
+	plug($switch, $host->{namespace}, 'eth0', $number, $ip4, $ip6);
+	return $host;
 }
 
 # Hosts in network namespaces, joined by a bridge: by name a hash with
@@ -171,24 +210,46 @@ sub network
 	my $switch = "topo-t$$-switch";
 	my %hosts;
 
-	as_root('ip', 'netns', 'add', $switch);
-	push @namespaces, $switch;
-	as_root('ip', '-n', $switch, 'link', 'add', 'switch', 'type', 'bridge');
-	as_root('ip', '-n', $switch, 'link', 'set', 'switch', 'up');
+	add_switch($switch);
+	$hosts{$_} = add_host($switch, $_, 0, 1 + keys %hosts) foreach @names;
+	return \%hosts;
+}
+
+# Hosts of a network of their own, which a host of the other one joins to it: it
+# forwards, and is their way to everywhere.
+sub behind
+{
+	my ($router, @names) = @_;
+	my $switch = "topo-t$$-inside";
+	my ($gateway4, $gateway6) = addresses(1, 254);
+	my %hosts;
+
+	add_switch($switch);
+	plug($switch, $router->{namespace}, 'eth1', 254, $gateway4, $gateway6);
+	on_host($router, 'sh', '-ec', 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding');
 	foreach my $name (@names)
 	{
-		my $number = 1 + keys %hosts;
-
-		$hosts{$name} = {
-			name => $name,
-			number => $number,
-			namespace => "topo-t$$-$name",
-			ip4 => sprintf('10.%d.%d.%d', 64 + ($$ >> 8) % 64, $$ % 256, $number),
-			ip6 => sprintf('fd00:70:%x::%x', $$ % 65536, $number)
-		};
-		add_host($switch, $hosts{$name});
+		$hosts{$name} = add_host($switch, $name, 1, 1 + keys %hosts);
+		as_root('ip', '-n', $hosts{$name}{namespace}, 'route', 'add', 'default', 'via', $_) foreach $gateway4, $gateway6;
 	}
 	return \%hosts;
+}
+
+# Run a command as root in a host's network; returns its output.
+sub on_host
+{
+	my ($host, @command) = @_;
+
+	return as_root('nsenter', "--net=/run/netns/$host->{namespace}", @command);
+}
+
+# Load nftables rules on a host, in place of those before.
+sub nft
+{
+	my ($host, $rules) = @_;
+
+	on_host($host, 'nft', "flush ruleset; $rules");
+	return;
 }
 
 # A cgroup v2 of this name: the words that, put before a command line, run it

@@ -94,6 +94,15 @@ sub is_running
 	return $self->{harness}->pumpable;
 }
 
+# End it by a signal, for what takes no lines.
+sub stop
+{
+	my ($self) = @_;
+
+	(delete $self->{harness})->kill_kill(grace => 5);
+	return;
+}
+
 sub end_all
 {
 	foreach my $program (grep { $_->{harness} } @running)

@@ -1,0 +1,99 @@
+# An address that passes from one app to another within seconds, while
+# connections to the first are still open: nobody is said to call an app that it
+# never called.
+use strict;
+use warnings;
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Topology;
+use Topology::Edges;
+
+need_kernel();
+
+my $hosts = network(qw(alpha beta old new));
+name_hosts($hosts);
+my ($alpha, $beta, $old, $new) = @{$hosts}{qw(alpha beta old new)};
+my $address = $old->{ip4};
+my @to = ('--address', $address, '--port', 4000, '--up', 100, '--down', 1000);
+
+my $node = new_server('reuse');
+my $all = view($node, 'all');
+my $callers = view($node, 'callers', netns => [ $alpha, $beta ]);
+my $callees = view($node, 'callees', netns => [ $old, $new ]);
+my @views = ($all, $callers, $callees);
+
+my $first = serve($old, 'first', @to);
+my $open = hold($alpha, 'alpha', @to, '--count', 3);
+$open->tell('step')->expect('stepped');
+my $before = { connections => 3, failed => 0, sent => 300, received => 3000 };
+edges_become('before', $all, [ edge('alpha', 'first', [], $before) ]);
+
+# the host vanishes without a word to its callers, and another one has its address
+on_host($old, 'ip', 'link', 'set', 'eth0', 'down');
+$first->stop;
+on_host($new, 'ip', 'addr', 'add', "$address/24", 'dev', 'eth0');
+on_host($_, 'ip', 'neigh', 'flush', 'all') foreach $alpha, $beta;
+my $second = serve($new, 'second', @to);
+my $after = call($beta, 'beta', @to, '--count', 20);
+
+# the old connections talk to whom they do not know, and are refused
+$open->tell('step');
+ok(!eval { $open->finish; 1 }, 'the old connections are at their end');
+$second->finish;
+
+my %done = (alpha => { %$before, sent => 400 }, beta => $after);
+my @caused = ('alpha > first', 'beta > second');
+
+# Of the time in which the address changed hands the map may say that it is not
+# known who had it: then an edge leads to the address itself.
+calls_become('all tell', $all, \%done, caused => \@caused);
+my %allowed = map { $_ => 1 } @caused, 'alpha > address:old', 'beta > address:old';
+is_deeply([ grep { !$allowed{$_} } map { "$_->{source} > $_->{target}" } edges_of($all) ], [], 'all tell: nobody calls anybody else');
+edges_become('the callers alone tell', $callers, [
+	edge('alpha', 'address:old', [], $done{alpha}),
+	edge('beta', 'address:old', [], $done{beta}) ]);
+edges_become('the callees alone tell', $callees, [
+	edge('address:alpha', 'first', [], $before),
+	edge('address:beta', 'second', [], $after) ], caused => \@caused);
+
+# The same minutes apart, as its hosts would have told it: who still holds a
+# connection to the first app, when the address has long been the second's, is
+# not said to call that.
+my $later = empty_view($node, 'later');
+my $began = int(time) - 600;
+
+# One end's record of a connection, of so many seconds.
+sub record
+{
+	my ($role, $app, $local, $peer, $from, $to, %more) = @_;
+
+	return encode_json({
+		start => "@{[$began + $from]}000000000", end => "@{[$began + $to]}000000000", proto => 'tcp', role => $role,
+		local => { ip => $local->[0], port => $local->[1], app => app($app) }, peer => { ip => $peer->[0], port => $peer->[1] }, %more });
+}
+
+# What both ends tell of a call of some second.
+sub call_records
+{
+	my ($caller, $callee, $host, $at) = @_;
+	my @ends = ([ $host->{ip4}, 1024 ], [ $address, 4000 ]);
+
+	return (
+		record('client', $caller, @ends, $at, $at + 1, tx_bytes => 100, rx_bytes => 1000, connections => 1),
+		record('server', $callee, reverse(@ends), $at, $at + 1, tx_bytes => 1000, rx_bytes => 100, connections => 1));
+}
+
+my @records = (
+	call_records('alpha', 'first', $alpha, 0),
+	# open, silent, and at last talking to nobody
+	map({ record('client', 'alpha', [ $alpha->{ip4}, 1024 ], [ $address, 4000 ], 1 + 30 * $_, 31 + 30 * $_) } 0 .. 10),
+	record('client', 'alpha', [ $alpha->{ip4}, 1024 ], [ $address, 4000 ], 331, 340, tx_bytes => 50),
+	map { call_records('beta', 'second', $beta, 180 + 20 * $_) } 0 .. 8);
+$node->safe_psql('later', "SELECT topo.ingest('flow', convert_to('" . join("\n", @records) . "', 'UTF8')); SELECT topo.flush()");
+calls_become('minutes later', $later, {
+	alpha => { connections => 1, failed => 0, sent => 150, received => 1000 },
+	beta => { connections => 9, failed => 0, sent => 900, received => 9000 } }, caused => \@caused);
+never_believed($_) foreach @views, $later;
+$node->stop('fast');
+done_testing();
