@@ -269,7 +269,7 @@ BEGIN
 	)
 	SELECT array_agg((w.src, w.dst, w.type, w.first_seen, w.last_seen)::topo.seen_edge) INTO seen FROM written w;
 	INSERT INTO topo_trace.open_window AS o (bucket, appended)
-	SELECT c.bucket, clock_timestamp() FROM unnest(calls) c GROUP BY 1
+	SELECT c.bucket, topo.clock() FROM unnest(calls) c GROUP BY 1
 	ON CONFLICT (bucket) DO UPDATE SET appended = excluded.appended;
 	PERFORM topo.link_seen('trace', seen);
 END
@@ -282,7 +282,7 @@ SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
 AS $$
 	WITH due AS MATERIALIZED (
-		DELETE FROM topo_trace.open_window o WHERE o.appended < clock_timestamp() - interval '1 minute' RETURNING o.bucket
+		DELETE FROM topo_trace.open_window o WHERE o.appended < topo.clock() - interval '1 minute' RETURNING o.bucket
 	), taken AS (
 		DELETE FROM topo_trace.edge_window w WHERE w.bucket = ANY (ARRAY(SELECT d.bucket FROM due d)) RETURNING w.*
 	)

@@ -12,7 +12,7 @@
 CREATE FUNCTION topo.live_since(graph text) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
-AS $$ SELECT coalesce(now() - g.edge_ttl, '-infinity') FROM topo.graph g WHERE g.name = graph $$;
+AS $$ SELECT coalesce(topo.clock() - g.edge_ttl, '-infinity') FROM topo.graph g WHERE g.name = graph $$;
 COMMENT ON FUNCTION topo.live_since(text) IS 'an edge seen after this is live';
 
 CREATE FUNCTION topo.app_of(node topo.node) RETURNS bigint

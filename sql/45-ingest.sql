@@ -38,7 +38,7 @@ DECLARE
 	known CONSTANT topo.graph := topo.existing_graph(accepted_times.graph);
 	finest CONSTANT interval := (SELECT min(g.width) FROM topo.grain g WHERE g.graph = known.name);
 BEGIN
-	SELECT coalesce(now() - g.retention, '-infinity'), clock_timestamp() + interval '1 hour' INTO oldest, newest
+	SELECT coalesce(topo.clock() - g.retention, '-infinity'), clock_timestamp() + (topo.clock() - now()) + interval '1 hour' INTO oldest, newest
 	FROM topo.grain g WHERE g.graph = accepted_times.graph AND g.width = finest;
 END
 $$;

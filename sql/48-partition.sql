@@ -143,7 +143,7 @@ CREATE FUNCTION topo.make_partitions_ahead() RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT topo.ensure_partitions(r.graph, r.width, tstzrange(now(), now() + r.partition))
+	SELECT topo.ensure_partitions(r.graph, r.width, tstzrange(topo.clock(), topo.clock() + r.partition))
 	FROM topo.grain r JOIN topo.graph g ON g.name = r.graph
 	WHERE to_regclass(format('%I.%I', g.schema_name, r.relation)) IS NOT NULL
 	ORDER BY r.graph, r.width
@@ -162,7 +162,7 @@ AS $$
 		 JOIN pg_inherits i ON i.inhparent = to_regclass(format('%I.%I', g.schema_name, r.relation))
 		 JOIN pg_class c ON c.oid = i.inhrelid
 	WHERE (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO [(]''([^'']+)''[)]'))[1]::timestamptz
-		  <= now() - r.retention
+		  <= topo.clock() - r.retention
 	ORDER BY r.graph, r.width, c.relname
 $$;
 COMMENT ON FUNCTION topo.expired_partitions() IS 'partitions of windows that are all older than their retention';

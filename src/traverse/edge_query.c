@@ -70,7 +70,7 @@ append_row_filter(StringInfo text, const edge_scope *scope, const edge_graph *gr
 		appendStringInfoString(text, "w.bucket > $3 AND w.bucket < $4");
 	else if (scope->order == EDGE_BUSIEST)
 		appendStringInfo(text,
-						 "w.bucket > (SELECT coalesce(now() - g.edge_ttl, '-infinity') "
+						 "w.bucket > (SELECT coalesce(topo.clock() - g.edge_ttl, '-infinity') "
 						 "FROM topo.graph g WHERE g.name = %s)",
 						 quote_literal_cstr(graph->name));
 	else
