@@ -110,14 +110,14 @@ CREATE FUNCTION topo.unlink(graph text, edges topo.edge_key[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
+DECLARE
+	owner CONSTANT topo.graph := topo.existing_graph(graph);
 BEGIN
 	EXECUTE format($unlink$
 		WITH gone AS (
 			DELETE FROM %1$I.live_edge l USING unnest($1) e
 			WHERE l.src = e.src AND l.dst = e.dst AND l.type = e.type
-			  AND NOT EXISTS (SELECT FROM %1$I.edge_window w
-							  WHERE w.src = e.src AND w.dst = e.dst AND w.type = e.type
-								AND w.bucket > $2 - interval '1 minute')
+			  AND NOT EXISTS (SELECT FROM %2$s w WHERE w.src = e.src AND w.dst = e.dst AND w.type = e.type)
 			RETURNING l.src, l.dst, l.type
 		), gone_clusters AS (
 			DELETE FROM %1$I.link k USING gone g
@@ -133,8 +133,8 @@ BEGIN
 			  AND (d.id = k.dst OR d.parent = k.dst AND d.type = 'cluster')
 			  AND l.src = s.id AND l.dst = d.id AND l.type = k.type
 			  AND NOT EXISTS (SELECT FROM gone x WHERE x.src = l.src AND x.dst = l.dst AND x.type = l.type))
-		$unlink$, (topo.existing_graph(graph)).schema_name)
-	USING edges, topo.live_since(graph);
+		$unlink$, owner.schema_name, topo.window_source(owner, tstzrange(topo.live_since(graph), NULL)))
+	USING edges;
 END
 $$;
 COMMENT ON FUNCTION topo.unlink(text, topo.edge_key[]) IS
@@ -144,6 +144,8 @@ CREATE FUNCTION topo.retime(graph text, edges topo.edge_key[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
+DECLARE
+	owner CONSTANT topo.graph := topo.existing_graph(graph);
 BEGIN
 	-- what was seen before the live windows is not known better than before
 	EXECUTE format($retime$
@@ -151,12 +153,11 @@ BEGIN
 		SET first_seen = CASE WHEN l.first_seen > $2 THEN k.first_seen ELSE l.first_seen END,
 			last_seen = k.last_seen
 		FROM (SELECT w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
-			  FROM unnest($1) e JOIN %1$I.edge_window w ON w.src = e.src AND w.dst = e.dst AND w.type = e.type
-			  WHERE w.bucket > $2 - interval '1 minute'
+			  FROM unnest($1) e JOIN %2$s w ON w.src = e.src AND w.dst = e.dst AND w.type = e.type
 			  GROUP BY 1, 2, 3) k
 		WHERE l.src = k.src AND l.dst = k.dst AND l.type = k.type
 		  AND (l.first_seen, l.last_seen) <> (k.first_seen, k.last_seen)
-		$retime$, (topo.existing_graph(graph)).schema_name)
+		$retime$, owner.schema_name, topo.window_source(owner, tstzrange(topo.live_since(graph), NULL)))
 	USING edges, topo.live_since(graph);
 END
 $$;

@@ -6,8 +6,9 @@
 -- so that everybody who needs a partition means the same one.
 --
 -- Locks.  Making a partition takes SHARE UPDATE EXCLUSIVE on the table:
--- readers and writers go on, makers queue.  Dropping one takes ACCESS
--- EXCLUSIVE, and gives up after 100 ms, since the next round of maintenance
+-- readers and writers go on, makers queue.  Who writes has made sure of the
+-- partition, and holds ROW EXCLUSIVE on the table since then.  Dropping one takes
+-- ACCESS EXCLUSIVE, and gives up after 100 ms, since the next round of maintenance
 -- tries again and ingest must not wait.
 --
 
@@ -128,6 +129,8 @@ DECLARE
 	schema name := (topo.existing_graph(graph)).schema_name;
 BEGIN
 	PERFORM topo.check_partition_range(grain.partition, during);
+	-- what is there now must not be dropped before this transaction has written to it
+	EXECUTE format('LOCK TABLE ONLY %I.%I IN ROW EXCLUSIVE MODE', schema, grain.relation);
 	IF NOT EXISTS (SELECT FROM topo.missing_partitions(schema, grain, during)) THEN
 		RETURN;
 	END IF;
@@ -150,37 +153,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.make_partitions_ahead() IS 'make the current and the next partition of every table of windows';
 
-CREATE FUNCTION topo.expired_partitions() RETURNS SETOF regclass
-LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION topo.partition_bound(bound text, edge text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE STRICT
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT (regexp_match(bound, edge || ' [(]''([^'']+)''[)]'))[1]::timestamptz
+$$;
+COMMENT ON FUNCTION topo.partition_bound(text, text) IS
+'the FROM or TO of a partition''s bounds, written with a time zone; NULL: it has none';
+
+CREATE FUNCTION topo.partitions(schema name, relation name)
+RETURNS TABLE (name name, partition regclass, during tstzrange)
+LANGUAGE sql STABLE PARALLEL SAFE STRICT ROWS 10
 SET search_path = pg_catalog, topo, pg_temp
 SET timezone = 'UTC'
 SET datestyle = 'ISO'
 AS $$
-	SELECT c.oid::regclass
-	FROM topo.grain r
-		 JOIN topo.graph g ON g.name = r.graph
-		 JOIN pg_inherits i ON i.inhparent = to_regclass(format('%I.%I', g.schema_name, r.relation))
-		 JOIN pg_class c ON c.oid = i.inhrelid
-	WHERE (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO [(]''([^'']+)''[)]'))[1]::timestamptz
-		  <= topo.clock() - r.retention
-	ORDER BY r.graph, r.width, c.relname
+	SELECT c.relname, c.oid::regclass, tstzrange(topo.partition_bound(b, 'FROM'), topo.partition_bound(b, 'TO'))
+	FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid CROSS JOIN LATERAL pg_get_expr(c.relpartbound, c.oid) b
+	WHERE i.inhparent = to_regclass(format('%I.%I', schema, relation))
+	ORDER BY 3
 $$;
-COMMENT ON FUNCTION topo.expired_partitions() IS 'partitions of windows that are all older than their retention';
-
-CREATE FUNCTION topo.drop_expired_partitions() RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, topo, pg_temp
-SET lock_timeout = '100ms'
-AS $$
-DECLARE
-	expired regclass;
-BEGIN
-	FOR expired IN SELECT * FROM topo.expired_partitions() LOOP
-		EXECUTE format('DROP TABLE %s', expired);
-	END LOOP;
-EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-	RAISE DEBUG 'windows older than their retention are in use: %', SQLERRM;
-END
-$$;
-COMMENT ON FUNCTION topo.drop_expired_partitions() IS
-'drop the partitions that are older than their retention; none where somebody is in the way';
+COMMENT ON FUNCTION topo.partitions(name, name) IS 'the partitions of a table of windows, oldest first';

@@ -28,6 +28,7 @@ int topology_resolve_memory = 256 * 1024;
 int topology_max_address_nodes = 10000;
 int topology_max_apportioned_edges = 10000;
 int topology_restart_delay_max = 60;
+int topology_rollup_delay = 60;
 double topology_clock_offset = 0;
 char *topology_pin_dir = NULL;
 
@@ -88,6 +89,11 @@ define_resolve_settings(void)
 static void
 define_window_settings(void)
 {
+	DefineCustomIntVariable("topology.rollup_delay",
+							"Sets how long no records must have come for an hour or a day before "
+							"it is rolled up.",
+							"Until then its minutes are read.", &topology_rollup_delay, 60, 0,
+							86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomRealVariable(
 		"topology.clock_offset",
 		"Sets how far the clock that windows are kept by is ahead of the server's.",

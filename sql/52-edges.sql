@@ -130,42 +130,37 @@ CREATE AGGREGATE topo.ways(text[]) (
 );
 COMMENT ON AGGREGATE topo.ways(text[]) IS 'the distinct ways that are in any of the arrays';
 
-CREATE FUNCTION topo.window_edges(graph topo.graph, during tstzrange, level "char")
+CREATE FUNCTION topo.window_edges(graph topo.graph, during tstzrange, level "char", types integer[] DEFAULT NULL)
 RETURNS TABLE (src bigint, dst bigint, traffic topo.traffic, first_seen timestamptz, last_seen timestamptz,
 			   ways text[], confidence real, endpoints bigint[])
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10000
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-DECLARE
-	width interval := (SELECT g.width FROM topo.grain g WHERE g.graph = graph.name AND g.relation = 'edge_window');
-	-- a window overlaps the range if its start is strictly between these
-	after timestamptz := coalesce(lower(during) - width, '-infinity');
-	before timestamptz := coalesce(CASE WHEN upper_inc(during) THEN upper(during) + interval '1 microsecond'
-										ELSE upper(during) END, 'infinity');
 BEGIN
 	RETURN QUERY EXECUTE format($windows$
 		WITH finest AS (
 			SELECT w.src, w.dst, w.endpoint, topo.merge(w.traffic) AS traffic, min(w.first_seen) AS first_seen,
 				   max(w.last_seen) AS last_seen, topo.ways(w.via) AS ways,
 				   max(%5$s) AS confidence
-			FROM %1$I.edge_window w
-			WHERE w.bucket > $1 AND w.bucket < $2
+			FROM %1$s w
+			WHERE %6$s
 			GROUP BY w.src, w.dst, w.endpoint
 		)
 		SELECT %2$s, %3$s, topo.merge(f.traffic), min(f.first_seen), max(f.last_seen), topo.ways(f.ways),
 			   max(f.confidence), array_agg(f.endpoint) FILTER (WHERE f.endpoint IS NOT NULL)
 		FROM finest f %4$s
 		GROUP BY 1, 2
-		$windows$, graph.schema_name,
+		$windows$, topo.window_source(graph, during),
 		CASE level WHEN 'c' THEN 'f.src' ELSE 'topo.app_of(s)' END,
 		CASE level WHEN 'c' THEN 'f.dst' ELSE 'topo.app_of(d)' END,
 		CASE level WHEN 'c' THEN '' ELSE 'JOIN topo.node s ON s.id = f.src JOIN topo.node d ON d.id = f.dst' END,
-		CASE level WHEN 'c' THEN 'w.confidence' ELSE 'coalesce(w.app_confidence, w.confidence)' END)
-	USING after, before;
+		CASE level WHEN 'c' THEN 'w.confidence' ELSE 'coalesce(w.app_confidence, w.confidence)' END,
+		CASE WHEN types IS NULL THEN 'true' ELSE 'w.type = ANY ($1)' END)
+	USING types;
 END
 $$;
-COMMENT ON FUNCTION topo.window_edges(topo.graph, tstzrange, "char") IS
-'edges of one graph whose windows overlap a range of time, by id of node';
+COMMENT ON FUNCTION topo.window_edges(topo.graph, tstzrange, "char", integer[]) IS
+'edges of one graph (of some types) whose windows overlap a range of time, by id of node';
 
 CREATE FUNCTION topo.live_edges(graph topo.graph, level "char")
 RETURNS TABLE (src bigint, dst bigint, traffic topo.traffic, first_seen timestamptz, last_seen timestamptz,
