@@ -53,13 +53,15 @@ CREATE TABLE topo.grain (
 	relation  name NOT NULL,
 	partition interval NOT NULL CHECK (partition > interval '0'),
 	retention interval CHECK (retention > interval '0'),
+	edges     boolean NOT NULL DEFAULT true,
 	PRIMARY KEY (graph, width)
 );
 COMMENT ON TABLE topo.grain IS 'the widths of window that each graph keeps, and for how long';
 COMMENT ON COLUMN topo.grain.width IS 'span of one window';
 COMMENT ON COLUMN topo.grain.relation IS 'table, in the graph''s schema, that holds the windows';
 COMMENT ON COLUMN topo.grain.partition IS 'span of time of one partition of that table';
-COMMENT ON COLUMN topo.grain.retention IS 'windows older than this are dropped; NULL is never';
+COMMENT ON COLUMN topo.grain.retention IS 'windows older than this are dropped, once longer ones hold what is in them; NULL is never';
+COMMENT ON COLUMN topo.grain.edges IS 'the windows are of edges, each width rolled up from the one before; false: of reports, from which the shortest windows of edges are resolved';
 
 SELECT pg_catalog.pg_extension_config_dump('topo.node', '');
 SELECT pg_catalog.pg_extension_config_dump('topo.node_id_seq', '');
@@ -384,16 +386,63 @@ BEGIN
 			traffic    topo.traffic NOT NULL
 		) PARTITION BY RANGE (bucket);
 		CREATE INDEX ON %1$I.edge_window (bucket, part);
-		COMMENT ON TABLE %1$I.edge_window IS 'traffic of each edge in each minute; the rows of one edge and minute are merged when read';
-		COMMENT ON COLUMN %1$I.edge_window.part IS 'which window of stage 1 of the minute the row was resolved from';
 		COMMENT ON COLUMN %1$I.edge_window.via IS 'the intermediaries between, in order';
 		COMMENT ON COLUMN %1$I.edge_window.confidence IS 'how surely src calls dst';
 		COMMENT ON COLUMN %1$I.edge_window.app_confidence IS 'how surely the app of src calls that of dst; NULL: the same';
 		COMMENT ON COLUMN %1$I.edge_window.endpoint IS 'the API operation of dst that was called, where it is known';
+		CREATE TABLE %1$I.edge_hour (LIKE %1$I.edge_window INCLUDING ALL) PARTITION BY RANGE (bucket);
+		CREATE TABLE %1$I.edge_day (LIKE %1$I.edge_window INCLUDING ALL) PARTITION BY RANGE (bucket);
+		COMMENT ON TABLE %1$I.edge_window IS 'traffic of each edge in each minute; the rows of one edge and minute are merged when read';
+		COMMENT ON TABLE %1$I.edge_hour IS 'traffic of each edge in each hour, rolled up from edge_window';
+		COMMENT ON TABLE %1$I.edge_day IS 'traffic of each edge in each day (of UTC), rolled up from edge_hour';
+		COMMENT ON COLUMN %1$I.edge_window.part IS 'which window of stage 1 of the minute the row was resolved from (0 to 5), or 6: the whole minute; 7 more once what it was resolved from was dropped and more has come';
+		COMMENT ON COLUMN %1$I.edge_hour.part IS '0, or 1 where the minutes were dropped and more has come';
+		COMMENT ON COLUMN %1$I.edge_day.part IS '0, or 1 where the hours were dropped and more has come';
 		$ddl$, schema);
+	PERFORM topo.create_upkeep_tables(schema);
 END
 $$;
 COMMENT ON FUNCTION topo.create_graph_tables(name) IS 'the tables that every graph has';
+
+CREATE FUNCTION topo.create_upkeep_tables(schema name) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	EXECUTE format($ddl$
+		CREATE TABLE %1$I.open_window (
+			bucket   timestamptz PRIMARY KEY,
+			appended timestamptz NOT NULL
+		) WITH (fillfactor = 50);
+		COMMENT ON TABLE %1$I.open_window IS 'minutes of edge_window to which rows have been appended since its rows were merged';
+
+		CREATE TABLE %1$I.dirty_rollup (
+			width  interval NOT NULL,
+			bucket timestamptz NOT NULL,
+			marked timestamptz NOT NULL
+		);
+		COMMENT ON TABLE %1$I.dirty_rollup IS 'hours and days in which shorter windows have changed since they were rolled up';
+
+		CREATE TABLE %1$I.rollup (
+			width     interval NOT NULL,
+			bucket    timestamptz NOT NULL,
+			rolled_at timestamptz NOT NULL,
+			edges     bigint NOT NULL,
+			PRIMARY KEY (width, bucket)
+		);
+		COMMENT ON TABLE %1$I.rollup IS 'hours and days that have been rolled up';
+		COMMENT ON COLUMN %1$I.rollup.edges IS 'rows that it came to when it was rolled up last';
+
+		CREATE TABLE %1$I.seal (
+			width  interval NOT NULL,
+			during tstzrange NOT NULL,
+			PRIMARY KEY (width, during)
+		);
+		COMMENT ON TABLE %1$I.seal IS 'times whose windows of a width have been dropped: what longer ones hold of them is added to, but not replaced';
+		$ddl$, schema);
+END
+$$;
+COMMENT ON FUNCTION topo.create_upkeep_tables(name) IS 'the tables that tell what is to be done with a graph''s windows';
 
 CREATE FUNCTION topo.create_flow_tables(schema name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -553,12 +602,6 @@ BEGIN
 		COMMENT ON TABLE %1$I.span_wait IS 'spans that wait for the span at the other end of their call, at the most for topology.span_horizon';
 		COMMENT ON COLUMN %1$I.span_wait.role IS '1: it calls, and waits for a callee; 2: it is called, and waits for its parent';
 
-		CREATE TABLE %1$I.open_window (
-			bucket   timestamptz PRIMARY KEY,
-			appended timestamptz NOT NULL
-		) WITH (fillfactor = 50);
-		COMMENT ON TABLE %1$I.open_window IS 'minutes of edge_window to which pairing has appended rows since they were merged';
-
 		CREATE TABLE %1$I.span_count (
 			cutoff       timestamptz NOT NULL DEFAULT '-infinity',
 			paired       bigint NOT NULL DEFAULT 0,
@@ -591,7 +634,9 @@ BEGIN
 	END IF;
 	PERFORM topo.create_graph_tables(schema);
 	INSERT INTO topo.grain (graph, width, relation, partition, retention)
-	VALUES (name, '1 minute', 'edge_window', '1 day', '2 days');
+	VALUES (name, '1 minute', 'edge_window', '1 day', '2 days'),
+		   (name, '1 hour', 'edge_hour', '7 days', '60 days'),
+		   (name, '1 day', 'edge_day', '28 days', '2 years');
 	PERFORM topo.set_graph(name, options);
 END
 $$;
@@ -606,9 +651,9 @@ BEGIN
 	PERFORM topo.create_graph(graph, '{"edge_ttl": "1 hour"}')
 	FROM unnest(ARRAY['network', 'ipc', 'trace']) graph;
 	PERFORM topo.create_flow_tables('topo_network'), topo.create_call_tables('topo_ipc'), topo.create_span_tables('topo_trace');
-	INSERT INTO topo.grain (graph, width, relation, partition, retention)
-	VALUES ('network', '10 seconds', 'flow_window', '1 hour', '1 day'),
-		   ('ipc', '10 seconds', 'call_window', '1 hour', '1 day');
+	INSERT INTO topo.grain (graph, width, relation, partition, retention, edges)
+	VALUES ('network', '10 seconds', 'flow_window', '1 hour', '1 day', false),
+		   ('ipc', '10 seconds', 'call_window', '1 hour', '1 day', false);
 END
 $$;
 COMMENT ON FUNCTION topo.create_service_map() IS

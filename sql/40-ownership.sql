@@ -395,7 +395,7 @@ SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
 	-- once the flows are gone, a partition at a time, nothing can ask any more who held their addresses
-	forgotten timestamptz := (SELECT now() - g.retention - g.partition FROM topo.grain g
+	forgotten timestamptz := (SELECT topo.clock() - g.retention - g.partition FROM topo.grain g
 							  WHERE g.graph = 'network' AND g.relation = 'flow_window');
 BEGIN
 	DELETE FROM topo.stay s WHERE topo.lease_end(s.until) < forgotten;

@@ -28,8 +28,7 @@
 --
 -- Cost: an index look-up for each trace of a batch, a row for each call, and hash
 -- joins over the spans of those traces that have come in several batches.  A part
--- is written once, and goes with its partition; the rows of a minute are merged
--- once it is quiet.  One session at a time (an advisory lock).
+-- is written once, and goes with its partition.  One session at a time (an advisory lock).
 --
 
 CREATE TYPE topo.span_call AS (
@@ -268,31 +267,10 @@ BEGIN
 		RETURNING src, dst, type, first_seen, last_seen
 	)
 	SELECT array_agg((w.src, w.dst, w.type, w.first_seen, w.last_seen)::topo.seen_edge) INTO seen FROM written w;
-	INSERT INTO topo_trace.open_window AS o (bucket, appended)
-	SELECT c.bucket, clock_timestamp() FROM unnest(calls) c GROUP BY 1
-	ON CONFLICT (bucket) DO UPDATE SET appended = excluded.appended;
-	PERFORM topo.link_seen('trace', seen);
+	PERFORM topo.windows_changed('trace', ARRAY(SELECT DISTINCT c.bucket FROM unnest(calls) c)), topo.link_seen('trace', seen);
 END
 $$;
 COMMENT ON FUNCTION topo.append_span_calls(topo.span_call[]) IS 'calls that pairing found into the windows and links of the graph "trace"';
-
-CREATE FUNCTION topo.merge_span_windows() RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, topo, pg_temp
-SET jit = off
-AS $$
-	WITH due AS MATERIALIZED (
-		DELETE FROM topo_trace.open_window o WHERE o.appended < clock_timestamp() - interval '1 minute' RETURNING o.bucket
-	), taken AS (
-		DELETE FROM topo_trace.edge_window w WHERE w.bucket = ANY (ARRAY(SELECT d.bucket FROM due d)) RETURNING w.*
-	)
-	INSERT INTO topo_trace.edge_window (bucket, part, src, dst, type, endpoint, via, confidence, first_seen, last_seen, traffic)
-	SELECT t.bucket, t.part, t.src, t.dst, t.type, t.endpoint, t.via, t.confidence, min(t.first_seen), max(t.last_seen), topo.merge(t.traffic)
-	FROM taken t
-	GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-$$;
-COMMENT ON FUNCTION topo.merge_span_windows() IS
-'one row for each edge and endpoint, in the minutes to which pairing has appended nothing for a minute';
 
 CREATE FUNCTION topo.pair_pending(wait boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -315,7 +293,7 @@ BEGIN
 		EXIT WHEN taken.batches = 0;
 		PERFORM topo.append_span_calls(taken.calls);
 	END LOOP;
-	PERFORM topo.append_span_calls(topo.expire_spans(cutoff)), topo.merge_span_windows();
+	PERFORM topo.append_span_calls(topo.expire_spans(cutoff));
 	RETURN true;
 END
 $$;
@@ -329,7 +307,7 @@ COMMENT ON FUNCTION topo.pair_pending(boolean) IS
 CREATE FUNCTION topo.span_part_grain() RETURNS topo.grain
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- no grain of the graph's: retention is not what decides how long parts are kept
-RETURN ('trace', interval '10 minutes', 'span_part', interval '10 minutes', NULL)::topo.grain;
+RETURN ('trace', interval '10 minutes', 'span_part', interval '10 minutes', NULL, false)::topo.grain;
 COMMENT ON FUNCTION topo.span_part_grain() IS 'how the table span_part is partitioned';
 
 CREATE FUNCTION topo.ensure_span_partitions(during tstzrange) RETURNS void

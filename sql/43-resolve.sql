@@ -44,6 +44,41 @@ AS 'MODULE_PATHNAME', 'topology_absorb_hops';
 COMMENT ON FUNCTION topo.absorb_hops(topo.absorb_node[], topo.absorb_hop[], topo.absorb_backend[], bigint) IS
 'the hops of one window, of which each has an intermediary at an end, to edges from caller to callee; most: edges that one listener may become, above which its hops stay';
 
+CREATE FUNCTION topo.parts_of(schema name, buckets timestamptz[])
+RETURNS TABLE (bucket timestamptz, minute timestamptz, part smallint, merged smallint)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($parts$
+		SELECT b.bucket, date_bin('1 minute', b.bucket, '2000-01-01 00:00+00'),
+			   (b.first + extract(second FROM b.bucket)::integer / 10)::smallint, (b.first + 6)::smallint
+		FROM (SELECT u AS bucket, CASE WHEN EXISTS (SELECT FROM %I.seal s WHERE s.width = interval '10 seconds' AND s.during @> u) THEN 7 ELSE 0 END AS first
+			  FROM unnest($1) u) b$parts$, schema)
+	USING buckets;
+END
+$$;
+COMMENT ON FUNCTION topo.parts_of(name, timestamptz[]) IS
+'where the edges of windows of stage 1 are in edge_window: as a part of their minute, or, once this is merged, with the rest of it';
+
+CREATE FUNCTION topo.with_merged_minutes(schema name, buckets timestamptz[]) RETURNS timestamptz[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	more timestamptz[];
+BEGIN
+	EXECUTE format($merged$
+		SELECT array_agg(DISTINCT p.minute + i * interval '10 seconds')
+		FROM topo.parts_of($1, $2) p CROSS JOIN generate_series(0, 5) i
+		WHERE EXISTS (SELECT FROM %I.edge_window w WHERE w.bucket = p.minute AND w.part = p.merged)$merged$, schema)
+	INTO more USING schema, buckets;
+	RETURN ARRAY(SELECT unnest(buckets) UNION SELECT unnest(more));
+END
+$$;
+COMMENT ON FUNCTION topo.with_merged_minutes(name, timestamptz[]) IS
+'windows of stage 1 to resolve: where the edges of a minute are merged, all of the minute has to be resolved again';
+
 CREATE FUNCTION topo.resolve_windows(buckets timestamptz[]) RETURNS topo.edge_key[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -53,7 +88,9 @@ DECLARE
 	most CONSTANT bigint := current_setting('topology.max_apportioned_edges');
 	shrunk topo.edge_key[];
 BEGIN
-	WITH hop AS MATERIALIZED (
+	WITH resolved AS MATERIALIZED (
+		SELECT * FROM topo.parts_of('topo_network', buckets)
+	), hop AS MATERIALIZED (
 		SELECT * FROM topo.hops_of(buckets)
 	), unowned AS MATERIALIZED (
 		SELECT DISTINCT u.scope, u.address
@@ -123,14 +160,14 @@ BEGIN
 			 CROSS JOIN LATERAL topo.absorb_hops(p.nodes, w.hops,
 				ARRAY(SELECT (d.intermediary, d.port, d.node)::topo.absorb_backend FROM topo.declared_backends() d), most) a
 	), edge AS (
-		SELECT date_bin('1 minute', e.bucket, '2000-01-01 00:00+00') AS minute, e.bucket, e.src, e.dst, e.via,
+		SELECT e.bucket, e.src, e.dst, e.via,
 			   max(e.confidence) AS confidence, max(e.app_confidence) AS app_confidence,
 			   min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen, topo.merge(e.traffic) AS traffic
 		FROM (SELECT d.bucket, d.src, d.dst, d.via, d.confidence, d.confidence AS app_confidence, d.first_seen, d.last_seen, d.traffic
 			  FROM ended d WHERE NOT d.through
 			  UNION ALL
 			  SELECT j.bucket, j.src, j.dst, j.via, j.confidence, j.app_confidence, j.first_seen, j.last_seen, j.traffic FROM joined j) e
-		GROUP BY 1, 2, 3, 4, 5
+		GROUP BY 1, 2, 3, 4
 	), told AS (
 		DELETE FROM topo_network.attribution_window a WHERE a.bucket = ANY (buckets)
 	), telling AS (
@@ -149,24 +186,24 @@ BEGIN
 	), replaced AS (
 		DELETE FROM topo_network.edge_window w
 		-- not where the flows are dropped, whatever made the window dirty
-		USING (SELECT d AS bucket FROM unnest(buckets) d WHERE EXISTS (SELECT FROM topo_network.flow_window f WHERE f.bucket = d)) b
-		WHERE w.bucket = date_bin('1 minute', b.bucket, '2000-01-01 00:00+00')
-		  AND w.part = extract(second FROM b.bucket)::smallint / 10
-		RETURNING w.bucket, w.part, w.src, w.dst, w.type, w.first_seen, w.last_seen
+		USING (SELECT DISTINCT v.minute, p AS part FROM resolved v CROSS JOIN LATERAL unnest(ARRAY[v.part, v.merged]) p
+			   WHERE EXISTS (SELECT FROM topo_network.flow_window f WHERE f.bucket = v.bucket)) v
+		WHERE w.bucket = v.minute AND w.part = v.part
+		RETURNING w.bucket, w.src, w.dst, w.type, w.first_seen, w.last_seen
 	), written AS (
 		INSERT INTO topo_network.edge_window (bucket, part, src, dst, via, confidence, app_confidence, first_seen, last_seen, traffic)
-		SELECT e.minute, extract(second FROM e.bucket)::smallint / 10, e.src, e.dst, e.via, e.confidence, e.app_confidence,
+		SELECT v.minute, v.part, e.src, e.dst, e.via, e.confidence, e.app_confidence,
 			   e.first_seen, e.last_seen, e.traffic
-		FROM edge e
-		ORDER BY e.minute, e.src, e.dst
-		RETURNING bucket, part, src, dst, type, first_seen, last_seen
+		FROM edge e JOIN resolved v ON v.bucket = e.bucket
+		ORDER BY v.minute, e.src, e.dst
+		RETURNING bucket, src, dst, type, first_seen, last_seen
 	)
 	SELECT array_agg(DISTINCT (r.src, r.dst, r.type)::topo.edge_key) INTO shrunk
-	FROM (SELECT r.bucket, r.part, r.src, r.dst, r.type, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen
-		  FROM replaced r GROUP BY 1, 2, 3, 4, 5) r
-		 LEFT JOIN (SELECT w.bucket, w.part, w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
-					FROM written w GROUP BY 1, 2, 3, 4, 5) w
-			ON (w.bucket, w.part, w.src, w.dst, w.type) = (r.bucket, r.part, r.src, r.dst, r.type)
+	FROM (SELECT r.bucket, r.src, r.dst, r.type, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen
+		  FROM replaced r GROUP BY 1, 2, 3, 4) r
+		 LEFT JOIN (SELECT w.bucket, w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
+					FROM written w GROUP BY 1, 2, 3, 4) w
+			ON (w.bucket, w.src, w.dst, w.type) = (r.bucket, r.src, r.dst, r.type)
 	WHERE w.src IS NULL OR w.first_seen > r.first_seen OR w.last_seen < r.last_seen;
 	RETURN shrunk;
 END
@@ -266,7 +303,9 @@ BEGIN
 	buckets := topo.take_dirty_windows();
 	IF buckets IS NOT NULL THEN
 		PERFORM topo.ensure_partitions_at('network', interval '1 minute', buckets);
+		buckets := topo.with_merged_minutes('topo_network', buckets);
 		shrunk := topo.resolve_windows(buckets);
+		PERFORM topo.windows_changed('network', buckets);
 		PERFORM topo.link_windows('network', ARRAY(SELECT DISTINCT date_bin('1 minute', b, '2000-01-01 00:00+00') FROM unnest(buckets) b));
 		IF shrunk IS NOT NULL THEN
 			PERFORM topo.unlink('network', shrunk), topo.retime('network', shrunk);

@@ -36,14 +36,16 @@ AS $$
 DECLARE
 	-- on its own: in a condition on no rows it would not be called
 	known CONSTANT topo.graph := topo.existing_graph(accepted_times.graph);
-	finest CONSTANT interval := (SELECT min(g.width) FROM topo.grain g WHERE g.graph = known.name);
 BEGIN
-	SELECT coalesce(now() - g.retention, '-infinity'), clock_timestamp() + interval '1 hour' INTO oldest, newest
-	FROM topo.grain g WHERE g.graph = accepted_times.graph AND g.width = finest;
+	-- older than the shortest windows are kept, records come into those that are kept longer
+	SELECT CASE WHEN bool_and(g.retention IS NOT NULL) THEN topo.clock() - max(g.retention) ELSE '-infinity' END,
+		   clock_timestamp() + (topo.clock() - now()) + interval '1 hour'
+	INTO oldest, newest
+	FROM topo.grain g WHERE g.graph = known.name;
 END
 $$;
 COMMENT ON FUNCTION topo.accepted_times(text) IS
-'records from before what a graph keeps of its finest windows, or from more than an hour ahead, are refused';
+'records from before all that a graph keeps, or from more than an hour ahead, are refused';
 
 CREATE FUNCTION topo.make_workloads(rows topo.flow_row[]) RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE

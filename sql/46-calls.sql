@@ -68,7 +68,9 @@ DECLARE
 	latest CONSTANT timestamptz := (SELECT max(b) FROM unnest(buckets) b);
 	vanished topo.edge_key[];
 BEGIN
-	WITH report AS MATERIALIZED (
+	WITH resolved AS MATERIALIZED (
+		SELECT * FROM topo.parts_of('topo_ipc', buckets)
+	), report AS MATERIALIZED (
 		SELECT c.bucket, c.src, c.dst, c.src_app, c.dst_app, c.endpoint, c.by_server,
 			   min(c.first_seen) AS first_seen, max(c.last_seen) AS last_seen, topo.merge(c.traffic) AS traffic
 		FROM topo_ipc.call_window c
@@ -91,15 +93,14 @@ BEGIN
 		GROUP BY 1, 2, 3, 4
 	), replaced AS (
 		DELETE FROM topo_ipc.edge_window w
-		USING (SELECT DISTINCT r.bucket FROM report r) b
-		WHERE w.bucket = date_bin('1 minute', b.bucket, '2000-01-01 00:00+00')
-		  AND w.part = extract(second FROM b.bucket)::smallint / 10
+		USING (SELECT DISTINCT v.minute, p AS part FROM resolved v CROSS JOIN LATERAL unnest(ARRAY[v.part, v.merged]) p
+			   WHERE v.bucket IN (SELECT r.bucket FROM report r)) v
+		WHERE w.bucket = v.minute AND w.part = v.part
 		RETURNING w.src, w.dst, w.type
 	), written AS (
 		INSERT INTO topo_ipc.edge_window (bucket, part, src, dst, endpoint, first_seen, last_seen, traffic)
-		SELECT date_bin('1 minute', e.bucket, '2000-01-01 00:00+00'), extract(second FROM e.bucket)::smallint / 10,
-			   e.src, e.dst, e.endpoint, e.first_seen, e.last_seen, e.traffic
-		FROM edge e
+		SELECT v.minute, v.part, e.src, e.dst, e.endpoint, e.first_seen, e.last_seen, e.traffic
+		FROM edge e JOIN resolved v ON v.bucket = e.bucket
 		ORDER BY e.bucket, e.src, e.dst
 		RETURNING src, dst, type
 	)
@@ -132,7 +133,9 @@ BEGIN
 		RETURN true;
 	END IF;
 	PERFORM topo.ensure_partitions_at('ipc', interval '1 minute', buckets);
+	buckets := topo.with_merged_minutes('topo_ipc', buckets);
 	vanished := topo.resolve_call_windows(buckets);
+	PERFORM topo.windows_changed('ipc', buckets);
 	PERFORM topo.link_windows('ipc', ARRAY(SELECT DISTINCT date_bin('1 minute', b, '2000-01-01 00:00+00') FROM unnest(buckets) b));
 	IF vanished IS NOT NULL THEN
 		PERFORM topo.unlink('ipc', vanished);

@@ -118,7 +118,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
-	span CONSTANT tstzrange := coalesce(during, tstzrange(now() - interval '30 minutes', now()));
+	span CONSTANT tstzrange := coalesce(during, tstzrange(topo.clock() - interval '30 minutes', topo.clock()));
 	found bigint;
 BEGIN
 	PERFORM topo.existing_graph('network'), topo.check_during(span);

@@ -50,9 +50,9 @@ DECLARE
 	between bigint[];
 BEGIN
 	IF to_regclass('topo_network.edge_window') IS NOT NULL THEN
-		SELECT array_agg(DISTINCT v) INTO between
-		FROM topo_network.edge_window w CROSS JOIN LATERAL unnest(w.via) v
-		WHERE w.bucket <@ during AND w.src = ANY (members) AND w.dst = ANY (members);
+		EXECUTE format('SELECT array_agg(DISTINCT v) FROM %s w CROSS JOIN LATERAL unnest(w.via) v WHERE w.src = ANY ($1) AND w.dst = ANY ($1)',
+					   topo.window_source(topo.existing_graph('network'), during))
+		INTO between USING members;
 	END IF;
 	RETURN members || between;
 END
@@ -79,12 +79,12 @@ BEGIN
 		FROM (SELECT w.src, w.dst, nullif(array_to_string(w.via, ' '), '') AS way, count(DISTINCT w.bucket) AS windows,
 					 min(w.confidence) AS least, max(w.confidence) AS most, min(w.first_seen) AS first_seen,
 					 max(w.last_seen) AS last_seen, topo.merge(w.traffic) AS traffic
-			  FROM %I.edge_window w
-			  WHERE w.bucket <@ $2 AND w.src = ANY ($3) AND w.dst = ANY ($4)
+			  FROM %s w
+			  WHERE w.src = ANY ($2) AND w.dst = ANY ($3)
 			  GROUP BY 1, 2, 3) e
 			 JOIN topo.node s ON s.id = e.src JOIN topo.node d ON d.id = e.dst
-		ORDER BY 2$windows$, graph.schema_name)
-	USING graph.name, during, sources, targets;
+		ORDER BY 2$windows$, topo.window_source(graph, during))
+	USING graph.name, sources, targets;
 END
 $$;
 COMMENT ON FUNCTION topo.explain_windows(topo.graph, text, text, tstzrange) IS 'explain_edge(): the edge in the windows of one graph';

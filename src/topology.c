@@ -28,6 +28,8 @@ int topology_resolve_memory = 256 * 1024;
 int topology_max_address_nodes = 10000;
 int topology_max_apportioned_edges = 10000;
 int topology_restart_delay_max = 60;
+int topology_rollup_delay = 60;
+double topology_clock_offset = 0;
 char *topology_pin_dir = NULL;
 
 extern PGDLLEXPORT void _PG_init(void);
@@ -85,6 +87,21 @@ define_resolve_settings(void)
 }
 
 static void
+define_window_settings(void)
+{
+	DefineCustomIntVariable("topology.rollup_delay",
+							"Sets how long no records must have come for an hour or a day before "
+							"it is rolled up.",
+							"Until then its minutes are read.", &topology_rollup_delay, 60, 0,
+							86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomRealVariable(
+		"topology.clock_offset",
+		"Sets how far the clock that windows are kept by is ahead of the server's.",
+		"For tests: edges fade, and windows expire, as if it were then.", &topology_clock_offset, 0,
+		-1e10, 1e10, PGC_SUSET, GUC_UNIT_S | GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+}
+
+static void
 define_capture_settings(void)
 {
 	DefineCustomIntVariable(
@@ -104,6 +121,7 @@ _PG_init(void)
 {
 	define_ingest_settings();
 	define_resolve_settings();
+	define_window_settings();
 	define_capture_settings();
 	if (process_shared_preload_libraries_in_progress)
 		define_worker_settings();

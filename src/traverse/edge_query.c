@@ -10,7 +10,10 @@
  * themselves.  Outermost these are merged over graphs and types, ranked among
  * the edges of their near node, and cut to the limit.
  *
- * Arguments: $1 frontier (live only), $2 types, $3 and $4 the range.
+ * Which windows answer for a range of time, or for what is live, is for
+ * topo.window_source() to say, whose text becomes part of the query.
+ *
+ * Arguments: $1 frontier (live only), $2 types.
  */
 #include "postgres.h"
 
@@ -19,7 +22,7 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/timestamp.h"
+#include "utils/memutils.h"
 
 static bool
 is_ranked(const edge_scope *scope)
@@ -62,40 +65,72 @@ ranking(const edge_scope *scope)
 	return "";
 }
 
-/* Which rows of edge_window or live_edge are read. */
-static void
-append_row_filter(StringInfo text, const edge_scope *scope, const edge_graph *graph)
+static const char WINDOW_SOURCE_QUERY[] =
+	"SELECT topo.window_source(g, coalesce($2, tstzrange(topo.live_since(g.name), NULL)))"
+	" FROM topo.graph g WHERE g.name = $1";
+
+/* Where a text that was found goes. */
+typedef struct text_sink
 {
-	if (scope->timed)
-		appendStringInfoString(text, "w.bucket > $3 AND w.bucket < $4");
-	else if (scope->order == EDGE_BUSIEST)
-		appendStringInfo(text,
-						 "w.bucket > (SELECT coalesce(now() - g.edge_ttl, '-infinity') "
-						 "FROM topo.graph g WHERE g.name = %s)",
-						 quote_literal_cstr(graph->name));
+	MemoryContext memory;
+	char *text;
+} text_sink;
+
+static void
+take_text(void *context, TupleTableSlot *slot)
+{
+	text_sink *sink = context;
+
+	sink->text = MemoryContextStrdup(sink->memory, TextDatumGetCString(slot->tts_values[0]));
+}
+
+/* What windows of a graph are read; palloc'd. */
+static char *
+window_source(const edge_scope *scope, const edge_graph *graph)
+{
+	text_sink sink = {.memory = CurrentMemoryContext};
+	query_args args = {
+		.count = 2,
+		.types = {TEXTOID, TSTZRANGEOID},
+		.values = {CStringGetTextDatum(graph->name), scope->during},
+		.nulls = {false, !scope->timed},
+	};
+
+	query_run(query_prepare(WINDOW_SOURCE_QUERY, args.count, args.types, QUERY_ONCE), &args,
+			  take_text, &sink);
+	if (sink.text == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("graph \"%s\" does not exist", graph->name),
+						errhint("Another session may have dropped it just now.")));
+	return sink.text;
+}
+
+/* Windows, or live edges, called w. */
+static void
+append_rows(StringInfo text, const edge_scope *scope, const edge_graph *graph)
+{
+	if (scope->timed || scope->order == EDGE_BUSIEST)
+		appendStringInfo(text, "%s w", window_source(scope, graph));
 	else
-		appendStringInfoString(text, "true");
-	if (scope->typed)
-		appendStringInfoString(text, " AND w.type = ANY ($2)");
+		appendStringInfo(text, "%s.live_edge w", quote_identifier(graph->schema));
 }
 
 /* (src, dst, type, m1, m2, m3) of one graph. */
 static void
 append_measured(StringInfo text, const edge_scope *scope, const edge_graph *graph)
 {
-	const char *table = scope->timed || scope->order == EDGE_BUSIEST ? "edge_window" : "live_edge";
 	bool apps = scope->level == 'a';
 
-	appendStringInfo(text, "SELECT %s AS src, %s AS dst, w.type, %s FROM %s.%s w",
+	appendStringInfo(text, "SELECT %s AS src, %s AS dst, w.type, %s FROM ",
 					 apps ? "coalesce(s.parent, w.src)" : "w.src",
-					 apps ? "coalesce(d.parent, w.dst)" : "w.dst", measures(scope),
-					 quote_identifier(graph->schema), table);
+					 apps ? "coalesce(d.parent, w.dst)" : "w.dst", measures(scope));
+	append_rows(text, scope, graph);
 	if (apps)
 		appendStringInfoString(text,
 							   " LEFT JOIN topo.node s ON s.id = w.src AND s.type = 'cluster'"
 							   " LEFT JOIN topo.node d ON d.id = w.dst AND d.type = 'cluster'");
-	appendStringInfoString(text, " WHERE ");
-	append_row_filter(text, scope, graph);
+	if (scope->typed)
+		appendStringInfoString(text, " WHERE w.type = ANY ($2)");
 	appendStringInfoString(text, " GROUP BY 1, 2, 3");
 }
 
@@ -179,11 +214,10 @@ query_args
 edge_query_args(const edge_scope *scope)
 {
 	query_args args = {
-		.count = 4,
-		.types = {INT8ARRAYOID, INT4ARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
-		.values = {(Datum) 0, scope->types, TimestampTzGetDatum(scope->from),
-				   TimestampTzGetDatum(scope->to)},
-		.nulls = {true, !scope->typed, !scope->timed, !scope->timed},
+		.count = 2,
+		.types = {INT8ARRAYOID, INT4ARRAYOID},
+		.values = {(Datum) 0, scope->types},
+		.nulls = {true, !scope->typed},
 	};
 
 	return args;

@@ -15,7 +15,6 @@
 #ifndef TOPOLOGY_TRAVERSE_EXPAND_H
 #define TOPOLOGY_TRAVERSE_EXPAND_H
 
-#include "datatype/timestamp.h"
 #include "traverse/query.h"
 
 /* Graphs are bits of a 64-bit set, in the order of edge_scope.graphs. */
@@ -52,9 +51,8 @@ typedef struct edge_scope
 	bool typed; /* only edges of these types, an integer[] */
 	Datum types;
 
-	bool timed; /* minutes that begin after from and before to; else live */
-	TimestampTz from;
-	TimestampTz to;
+	bool timed; /* the windows that overlap during, a tstzrange; else live */
+	Datum during;
 
 	int limit; /* edges followed from each node, or -1 */
 	edge_order order;

@@ -13,8 +13,6 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/rangetypes.h"
-#include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 static kept_query graphs_query = {
 	.text = "SELECT g.name, g.schema_name FROM topo.graph g"
@@ -236,33 +234,20 @@ request_graphs(traverse_request *request, FunctionCallInfo fcinfo, int index)
 								"with topo.create_graph().")));
 }
 
-/* The bounds are kept exclusive: the clock counts microseconds. */
 void
 request_during(traverse_request *request, FunctionCallInfo fcinfo, int index)
 {
 	edge_scope *scope = &request->scope;
-	TypeCacheEntry *type = lookup_type_cache(TSTZRANGEOID, TYPECACHE_RANGE_INFO);
-	RangeBound lower;
-	RangeBound upper;
-	bool empty;
 
 	if (PG_ARGISNULL(index))
 		return;
-	range_deserialize(type, PG_GETARG_RANGE_P(index), &lower, &upper, &empty);
-	if (empty)
+	if (RangeIsEmpty(PG_GETARG_RANGE_P(index)))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("during is empty"),
 						errhint("Give a range of time such as tstzrange(now() - interval '1 hour', "
 								"now()), or NULL for the live map.")));
 
 	scope->timed = true;
-	scope->from = lower.infinite ? DT_NOBEGIN : DatumGetTimestampTz(lower.val);
-	scope->to = upper.infinite ? DT_NOEND : DatumGetTimestampTz(upper.val);
-
-	/* a minute that has begun before the range still overlaps it */
-	if (!TIMESTAMP_NOT_FINITE(scope->from))
-		scope->from -= USECS_PER_MINUTE;
-	if (!TIMESTAMP_NOT_FINITE(scope->to) && upper.inclusive)
-		scope->to += 1;
+	scope->during = PG_GETARG_DATUM(index);
 }
 
 /* Where the types that were found go. */

@@ -44,7 +44,7 @@ FROM unnest(ARRAY[
 	'{"edge_tll": "1 hour"}', '{"retention": "1 hour", "Retention": "1 hour"}', '[]', '"infinite"', 'null',
 	'{"edge_ttl": "0"}', '{"edge_ttl": "-1 hour"}', '{"edge_ttl": 3600}', '{"edge_ttl": null}', '{"edge_ttl": "soon"}',
 	'{"edge_ttl": ""}', '{"edge_ttl": "1 fortnight of days"}', '{"edge_ttl": "999999999 years"}', '{"edge_ttl": {}}',
-	'{"edge_ttl": "5 minutes", "retention": {"1 hour": "1 day"}}', '{"retention": {"1 minute": "never"}}',
+	'{"edge_ttl": "5 minutes", "retention": {"2 hours": "1 day"}}', '{"retention": {"1 minute": "never"}}',
 	'{"retention": {"a while": "1 day"}}', '{"retention": {"": "1 day"}}', '{"retention": ["1 day"]}', '{"retention": true}'
 ]) AS options, pg_temp.refused(format('SELECT topo.set_graph(%L, %L)', 'plain', options)) r;
 SELECT r.state, r.message FROM pg_temp.refused($$SELECT topo.set_graph('plain', NULL)$$) r;

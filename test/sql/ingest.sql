@@ -81,7 +81,7 @@ SELECT count(*) FILTER (WHERE local_address = '10.0.9.9') AS flows, (SELECT coun
 FROM topo_network.flow_window;
 
 -- Times: by retention, and at most an hour ahead of the clock.
-SELECT topo.set_graph('network', '{"retention": {"10 seconds": "1 day"}}');
+SELECT topo.set_graph('network', '{"retention": "1 day"}');
 CREATE FUNCTION pg_temp.seen(age interval) RETURNS text LANGUAGE sql AS $$
 	SELECT pg_temp.flow('a', '10.0.0.7:1', '10.0.0.8:80', at => extract(epoch FROM clock_timestamp() - age - '2020-11-20 10:00Z'))
 $$;

@@ -125,8 +125,9 @@ SELECT * FROM pg_temp.calls();
 -- Each round appends its rows to a minute; a while after the last they are merged into one for each edge.
 SELECT pg_temp.messages(pg_temp.span('x', 1, trace => 7), pg_temp.span('y', 2, 1, trace => 7), pg_temp.span('y', 3, 1, trace => 7, lasts => 0.3), pg_temp.span('y', 4, 1, trace => 7, name => 'Y'));
 SELECT count(*), topo.merge(w.traffic) FROM topo_trace.edge_window w JOIN topo.node n ON n.id = w.src AND n.name = 'x';
-UPDATE topo_trace.open_window SET appended = clock_timestamp() - interval '61 seconds';
-SELECT topo.flush();
+SELECT topo.merge_next_minute();
+UPDATE topo_trace.open_window SET appended = topo.clock() - interval '61 seconds';
+SELECT topo.merge_next_minute() FROM topo_trace.open_window;
 SELECT count(*), topo.merge(w.traffic) FROM topo_trace.edge_window w JOIN topo.node n ON n.id = w.src AND n.name = 'x';
 SELECT count(*) FROM topo_trace.open_window;
 -- Parts go with their partition, when nobody waits for them any more.

@@ -56,7 +56,7 @@ SELECT * FROM pg_temp.refusal($$SELECT topo.ensure_partitions('network', '1 minu
 SELECT * FROM pg_temp.refusal($$SELECT topo.ensure_partitions('network', '1 minute', '[2020-11-20,)')$$);
 SELECT * FROM pg_temp.refusal($$SELECT topo.ensure_partitions('network', '1 minute', '[-infinity,2020-11-20)')$$);
 SELECT * FROM pg_temp.refusal($$SELECT topo.ensure_partitions('network', '1 minute', '[1970-01-01,2020-11-20)')$$);
-SELECT * FROM pg_temp.refusal($$SELECT topo.ensure_partitions('network', '1 hour', '[2020-11-20,2020-11-21)')$$);
+SELECT * FROM pg_temp.refusal($$SELECT topo.ensure_partitions('network', '2 hours', '[2020-11-20,2020-11-21)')$$);
 SELECT * FROM pg_temp.refusal($$SELECT topo.ensure_partitions('network', NULL, '[2020-11-20,2020-11-21)')$$);
 SELECT state, message FROM pg_temp.refusal($$SELECT topo.ensure_partitions('nothing', '1 minute', '[2020-11-20,2020-11-21)')$$);
 \x off

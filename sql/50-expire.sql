@@ -1,0 +1,169 @@
+--
+-- Windows that have been kept long enough go, a partition at a time.
+--
+-- A partition is dropped when its windows are older than their retention, all that
+-- they are rolled up (or resolved) into is clean, and no shorter windows are left of
+-- its time that could still change it.  In the same transaction its time is sealed:
+-- the longer windows can no longer be computed anew.  Late records have the partition
+-- made again, and come into the longer windows as rows of another part, beside the
+-- sealed ones; when it is dropped once more, these are merged.
+--
+-- Locks: ACCESS EXCLUSIVE on the table of windows, for which it waits 100 ms: the
+-- next round of maintenance tries again, and ingest must not wait.
+--
+
+CREATE FUNCTION topo.mark_missing_rollups(graph topo.graph, short topo.grain, long topo.grain, during tstzrange) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+SET timezone = 'UTC'
+AS $$
+BEGIN
+	EXECUTE format($mark$
+		INSERT INTO %1$I.dirty_rollup (width, bucket, marked)
+		SELECT $2, b, topo.clock()
+		FROM generate_series(lower($1), upper($1) - $2, $2) b
+		WHERE NOT EXISTS (SELECT FROM %1$I.rollup r WHERE r.width = $2 AND r.bucket = b)
+		  AND NOT EXISTS (SELECT FROM %1$I.dirty_rollup d WHERE d.width = $2 AND d.bucket = b)
+		  AND EXISTS (SELECT FROM %1$I.%2$I w WHERE w.bucket >= b AND w.bucket < b + $2)$mark$, graph.schema_name, short.relation)
+	USING during, long.width;
+END
+$$;
+COMMENT ON FUNCTION topo.mark_missing_rollups(topo.graph, topo.grain, topo.grain, tstzrange) IS
+'mark as dirty what somebody has written without saying so: longer windows of a time that have never been rolled up from windows that are there';
+
+CREATE FUNCTION topo.awaits_resolution(schema name, during tstzrange) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	awaits boolean;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM %I.dirty_window d WHERE d.bucket <@ $1)', schema) INTO awaits USING during;
+	RETURN awaits;
+END
+$$;
+COMMENT ON FUNCTION topo.awaits_resolution(name, tstzrange) IS 'whether reports of a time have still to be resolved';
+
+CREATE FUNCTION topo.awaits_rollup(schema name, width interval, during tstzrange) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	awaits boolean;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM %I.dirty_rollup d WHERE d.width = $1 AND d.bucket <@ $2)', schema)
+	INTO awaits USING width, during;
+	RETURN awaits;
+END
+$$;
+COMMENT ON FUNCTION topo.awaits_rollup(name, interval, tstzrange) IS 'whether windows of a width and time have still to be rolled up';
+
+CREATE FUNCTION topo.is_needed(graph topo.graph, grain topo.grain, during tstzrange) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	long CONSTANT topo.grain := topo.longer_grain(grain);
+BEGIN
+	RETURN EXISTS (SELECT FROM topo.grain s CROSS JOIN LATERAL topo.partitions(graph.schema_name, s.relation) p
+				   WHERE s.graph = grain.graph AND s.width < grain.width AND p.during && is_needed.during)
+		OR NOT grain.edges AND topo.awaits_resolution(graph.schema_name, during)
+		OR grain.edges AND long IS NOT NULL AND topo.awaits_rollup(graph.schema_name, long.width, during);
+END
+$$;
+COMMENT ON FUNCTION topo.is_needed(topo.graph, topo.grain, tstzrange) IS
+'whether windows of a time are to stay although they are old: longer ones are still to be computed from them, or shorter ones are there that could change them';
+
+CREATE FUNCTION topo.seal(graph topo.graph, grain topo.grain, during tstzrange) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	short CONSTANT topo.grain := topo.shorter_grain(grain);
+	long CONSTANT topo.grain := topo.longer_grain(grain);
+	-- parts from this on are of what came after the first seal
+	late CONSTANT integer := CASE WHEN grain.edges THEN 1 ELSE 7 END;
+	sealed integer;
+BEGIN
+	-- what tells of the windows that go
+	EXECUTE format('DELETE FROM %I.rollup r WHERE r.width = $1 AND r.bucket <@ $2', graph.schema_name) USING grain.width, during;
+	EXECUTE format('DELETE FROM %I.seal s WHERE s.width = $1 AND s.during <@ $2', graph.schema_name) USING short.width, during;
+	EXECUTE format('DELETE FROM %I.open_window o WHERE $1 AND o.bucket <@ $2', graph.schema_name)
+	USING grain.edges AND short.edges IS NOT TRUE, during;
+	IF long IS NULL THEN
+		RETURN;
+	END IF;
+	EXECUTE format('INSERT INTO %I.seal (width, during) VALUES ($1, $2) ON CONFLICT DO NOTHING', graph.schema_name) USING grain.width, during;
+	GET DIAGNOSTICS sealed = ROW_COUNT;
+	IF sealed = 0 THEN
+		EXECUTE format('SELECT topo.merge_rows($1, array_agg(DISTINCT w.bucket), ''0::smallint'')
+						FROM %I.%I w WHERE w.bucket <@ $2 AND w.part >= $3 HAVING count(*) > 0', graph.schema_name, long.relation)
+		USING format('%I.%I', graph.schema_name, long.relation), during, late;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION topo.seal(topo.graph, topo.grain, tstzrange) IS
+'note that windows of a time are dropped, which the caller does: the longer ones stay as they are; what they hold apart since an earlier seal is merged into them';
+
+CREATE FUNCTION topo.expire(graph topo.graph, grain topo.grain, partition regclass, during tstzrange) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+SET lock_timeout = '100ms'
+AS $$
+BEGIN
+	EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS EXCLUSIVE MODE', graph.schema_name, grain.relation);
+	-- once more, now that nobody writes
+	IF topo.is_needed(graph, grain, during) THEN
+		RAISE lock_not_available; -- gives the lock back
+	END IF;
+	PERFORM topo.seal(graph, grain, during);
+	EXECUTE format('DROP TABLE %s', partition);
+	RETURN true;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+	RAISE DEBUG 'windows older than their retention are in use: %', SQLERRM;
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION topo.expire(topo.graph, topo.grain, regclass, tstzrange) IS
+'drop a partition of windows; false: it is needed, or somebody is in the way';
+
+CREATE FUNCTION topo.expired_partitions()
+RETURNS TABLE (graph topo.graph, grain topo.grain, partition regclass, during tstzrange)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT g, r, p.partition, p.during
+	FROM topo.kept_graphs() g
+		 JOIN topo.grain r ON r.graph = g.name
+		 CROSS JOIN LATERAL topo.partitions(g.schema_name, r.relation) p
+	WHERE upper(p.during) <= topo.clock() - r.retention
+	ORDER BY r.width, upper(p.during), g.name
+$$;
+COMMENT ON FUNCTION topo.expired_partitions() IS 'partitions of windows that are all older than their retention, shortest windows first';
+
+CREATE FUNCTION topo.expire_next() RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	expired record;
+	long topo.grain;
+BEGIN
+	IF NOT topo.lock_windows() THEN
+		RETURN false;
+	END IF;
+	FOR expired IN SELECT * FROM topo.expired_partitions() LOOP
+		long := topo.longer_grain(expired.grain);
+		IF long.edges AND (expired.grain).edges AND NOT lower_inf(expired.during) THEN
+			PERFORM topo.mark_missing_rollups(expired.graph, expired.grain, long, expired.during);
+		END IF;
+		IF NOT topo.is_needed(expired.graph, expired.grain, expired.during)
+		   AND topo.expire(expired.graph, expired.grain, expired.partition, expired.during) THEN
+			RETURN true;
+		END IF;
+	END LOOP;
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION topo.expire_next() IS
+'drop one partition whose windows are older than their retention; false: there is none, or somebody is in the way';

@@ -1,0 +1,186 @@
+--
+-- Reading windows: which of them answer a range of time.
+--
+-- A range is answered by the longest windows that lie in it and are clean, then by
+-- shorter ones; at its ends, in what is not over yet, and where something has still to
+-- be rolled up, by minutes.  Windows that overlap the range count as a whole.  Where
+-- the minutes have been dropped, the shortest windows that are left do: a longer
+-- window whose shorter ones were dropped is used in any case, and what came late and
+-- is not rolled up yet is read from the shorter ones besides.  So the answer is always
+-- what the tables hold, each record counted once.
+--
+-- topo.window_source() is the one way to the windows of edges: whoever reads them puts
+-- its text into a query.
+--
+
+CREATE TYPE topo.window_piece AS (relation name, during tstzrange, sealed boolean);
+COMMENT ON TYPE topo.window_piece IS
+'windows of one table that take part in the answer for a range of time; sealed: only those that cannot be computed anew';
+
+CREATE FUNCTION topo.whole_windows_in(spans tstzmultirange, width interval) RETURNS tstzmultirange
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+SET timezone = 'UTC'
+AS $$
+	SELECT coalesce(range_agg(tstzrange(w.first, w.last)), '{}')
+	FROM (SELECT b.lower + CASE WHEN b.lower < lower(s) THEN width ELSE interval '0' END AS first, b.upper AS last
+		  FROM unnest(spans) s
+			   CROSS JOIN LATERAL (SELECT date_bin(width, lower(s), '2000-01-01 00:00+00') AS lower,
+										  date_bin(width, upper(s), '2000-01-01 00:00+00') AS upper) b) w
+	WHERE w.first < w.last OR w.first IS NULL OR w.last IS NULL
+$$;
+COMMENT ON FUNCTION topo.whole_windows_in(tstzmultirange, interval) IS 'the windows of that width which lie in the ranges';
+
+CREATE FUNCTION topo.whole_windows_over(spans tstzmultirange, width interval) RETURNS tstzmultirange
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+SET timezone = 'UTC'
+AS $$
+	SELECT coalesce(range_agg(tstzrange(b.lower, b.upper + CASE WHEN b.upper < upper(s) THEN width ELSE interval '0' END)), '{}')
+	FROM unnest(spans) s
+		 CROSS JOIN LATERAL (SELECT date_bin(width, lower(s), '2000-01-01 00:00+00') AS lower,
+									date_bin(width, upper(s), '2000-01-01 00:00+00') AS upper) b
+$$;
+COMMENT ON FUNCTION topo.whole_windows_over(tstzmultirange, interval) IS 'the windows of that width which overlap the ranges';
+
+CREATE FUNCTION topo.half_open(during tstzrange) RETURNS tstzmultirange
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	-- the clock counts microseconds; the ends of time are no times
+	SELECT tstzmultirange(tstzrange(
+		nullif(lower(during), '-infinity'),
+		nullif(upper(during), 'infinity') + CASE WHEN upper_inc(during) THEN interval '1 microsecond' ELSE interval '0' END))
+$$;
+COMMENT ON FUNCTION topo.half_open(tstzrange) IS 'a range with its lower end and without its upper one; an end that is infinite is none';
+
+CREATE FUNCTION topo.kept_since(graph topo.graph) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT coalesce(min(lower(p.during)), topo.clock() - max(g.retention))
+	FROM topo.edge_grains(graph.name) g LEFT JOIN LATERAL topo.partitions(graph.schema_name, g.relation) p ON true
+	HAVING bool_and(g.retention IS NOT NULL AND NOT coalesce(lower_inf(p.during), false))
+$$;
+COMMENT ON FUNCTION topo.kept_since(topo.graph) IS 'begin of the oldest windows that a graph may have; NULL: none have ever been dropped';
+
+CREATE FUNCTION topo.tell_what_is_kept(graph topo.graph, spans tstzmultirange) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	since timestamptz;
+BEGIN
+	-- what has been kept long enough may be there still; what came late may be younger
+	IF lower(spans) >= topo.clock() - (SELECT max(g.retention) FROM topo.edge_grains(graph.name) g) THEN
+		RETURN;
+	END IF;
+	since := topo.kept_since(graph);
+	IF lower(spans) < since THEN
+		RAISE NOTICE 'graph "%" keeps no windows from before %', graph.name, since;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION topo.tell_what_is_kept(topo.graph, tstzmultirange) IS 'a notice where ranges begin before what a graph keeps';
+
+CREATE FUNCTION topo.tell_what_is_widened(graph topo.graph, width interval, asked tstzmultirange, answered tstzmultirange) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	IF NOT answered <@ asked THEN
+		RAISE NOTICE 'graph "%" has no windows shorter than % from % to %', graph.name, width, lower(answered), upper(answered)
+			USING DETAIL = 'They are counted as a whole.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION topo.tell_what_is_widened(topo.graph, interval, tstzmultirange, tstzmultirange) IS
+'a notice where windows reach beyond what was asked for, since shorter ones were dropped';
+
+CREATE FUNCTION topo.clean_windows(schema name, width interval, during tstzrange) RETURNS tstzmultirange
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+	clean tstzmultirange;
+BEGIN
+	EXECUTE format($clean$
+		SELECT range_agg(tstzrange(r.bucket, r.bucket + $1))
+		FROM %1$I.rollup r
+		WHERE r.width = $1 AND r.bucket >= coalesce(lower($2), '-infinity') AND r.bucket < coalesce(upper($2), 'infinity')
+		  AND r.bucket NOT IN (SELECT d.bucket FROM %1$I.dirty_rollup d
+							   WHERE d.width = $1 AND d.bucket >= coalesce(lower($2), '-infinity') AND d.bucket < coalesce(upper($2), 'infinity'))
+		$clean$, schema)
+	INTO clean USING width, during;
+	RETURN coalesce(clean, '{}');
+END
+$$;
+COMMENT ON FUNCTION topo.clean_windows(name, interval, tstzrange) IS 'the hours or days in a range that are rolled up, and not dirty';
+
+CREATE FUNCTION topo.sealed_windows(schema name, width interval, during tstzrange) RETURNS tstzmultirange
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	sealed tstzmultirange;
+BEGIN
+	EXECUTE format('SELECT range_agg(s.during) FROM %I.seal s WHERE s.width = $1 AND s.during && $2', schema)
+	INTO sealed USING width, during;
+	RETURN coalesce(sealed, '{}');
+END
+$$;
+COMMENT ON FUNCTION topo.sealed_windows(name, interval, tstzrange) IS 'times near a range whose windows of that width have been dropped';
+
+CREATE FUNCTION topo.window_pieces(graph topo.graph, during tstzrange, widest interval DEFAULT NULL) RETURNS SETOF topo.window_piece
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 3
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	grains CONSTANT topo.grain[] := ARRAY(SELECT g FROM topo.edge_grains(graph.name) g);
+	asked CONSTANT tstzmultirange := topo.whole_windows_over(topo.half_open(during), grains[1].width);
+	rest tstzmultirange := asked;
+	kept tstzmultirange; -- whole windows, of which nothing shorter is left
+	taken tstzmultirange;
+BEGIN
+	PERFORM topo.tell_what_is_kept(graph, asked);
+	FOR i IN REVERSE cardinality(grains)..2 LOOP
+		kept := topo.whole_windows_over(rest * topo.sealed_windows(graph.schema_name, grains[i - 1].width, range_merge(rest)), grains[i].width);
+		PERFORM topo.tell_what_is_widened(graph, grains[i].width, asked, kept);
+		taken := kept;
+		IF widest IS NULL OR grains[i].width <= widest THEN
+			taken := taken + topo.whole_windows_in(rest, grains[i].width);
+		END IF;
+		taken := taken * topo.clean_windows(graph.schema_name, grains[i].width, range_merge(taken));
+		RETURN QUERY SELECT grains[i].relation, t, false FROM unnest(taken) t;
+		RETURN QUERY SELECT grains[i].relation, t, true FROM unnest(kept - taken) t;
+		rest := rest + kept - taken;
+	END LOOP;
+	RETURN QUERY SELECT grains[1].relation, r, false FROM unnest(rest) r;
+END
+$$;
+COMMENT ON FUNCTION topo.window_pieces(topo.graph, tstzrange, interval) IS
+'which windows answer a range of time; none longer than widest but where shorter ones were dropped';
+
+CREATE FUNCTION topo.window_query(schema name, relation name, condition text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN format('SELECT w.bucket, w.part, w.src, w.dst, w.type, w.endpoint, w.via, w.confidence, w.app_confidence, w.first_seen, w.last_seen, w.traffic FROM %I.%I w WHERE %s',
+			  schema, relation, condition);
+COMMENT ON FUNCTION topo.window_query(name, name, text) IS 'a query for windows of one table';
+
+CREATE FUNCTION topo.window_source(graph topo.graph, during tstzrange, widest interval DEFAULT NULL) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
+AS $$
+	SELECT format('(%s)', coalesce(
+		string_agg(topo.window_query(graph.schema_name, p.relation,
+						concat_ws(' AND ', format('w.bucket >= %L', coalesce(lower(p.during), '-infinity')),
+								  'w.bucket < ' || quote_literal(upper(p.during)), CASE WHEN p.sealed THEN 'w.part = 0' END)),
+				   ' UNION ALL '),
+		topo.window_query(graph.schema_name, 'edge_window', 'false')))
+	FROM topo.window_pieces(graph, during, widest) p
+$$;
+COMMENT ON FUNCTION topo.window_source(topo.graph, tstzrange, interval) IS
+'a subquery: the windows of edges that answer a range of time, none longer than widest but where shorter ones were dropped; the windows of one edge are still to be merged';
