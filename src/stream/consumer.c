@@ -154,7 +154,8 @@ stream_consumer_close(stream_consumer *consumer)
 	stream_consumer_release(consumer);
 	if (consumer->topic != NULL)
 		rd_kafka_topic_destroy(consumer->topic);
-	stream_client_close(&consumer->client);
+	if (!stream_client_close(&consumer->client))
+		return;
 	/* only now: its threads write to it */
 	if (consumer->wait_fd >= 0)
 		close(consumer->wait_fd);
@@ -193,9 +194,6 @@ stream_consumer_metadata(stream_consumer *consumer, int timeout_ms, stream_metad
 		rd_kafka_metadata(consumer->client.handle, 0, consumer->topic, &answer, timeout_ms);
 	bool good;
 
-	/* our own question is no sign of trouble */
-	if (atomic_load(&consumer->client.metadata_requests) > consumer->metadata_seen)
-		consumer->metadata_seen++;
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return stream_client_fail(&consumer->client, code, "could not ask a broker", error);
 	stream_client_works(&consumer->client);
