@@ -244,7 +244,10 @@ kafka_look_for_partitions(kafka_job *job)
 
 	job->next_metadata =
 		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), topology_metadata_interval);
-	if (!stream_consumer_metadata(job->consumer, KAFKA_ANSWER_MS, &metadata, &error))
+	/* others wait for the worker while it waits */
+	if (!stream_consumer_metadata(job->consumer,
+								  job->trouble[0] ? KAFKA_TROUBLED_MS : KAFKA_ANSWER_MS, &metadata,
+								  &error))
 	{
 		kafka_bear(job, &error);
 		return false;

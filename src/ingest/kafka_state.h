@@ -53,8 +53,9 @@ typedef struct kafka_job
 	char trouble[640]; /* "": none */
 } kafka_job;
 
-/* How long a broker may take to answer. */
-#define KAFKA_ANSWER_MS 5000
+/* How long a broker may take to answer; and one that did not answer just now. */
+#define KAFKA_ANSWER_MS   5000
+#define KAFKA_TROUBLED_MS 1000
 
 /* kafka_job.c: raise an error of the stream. */
 extern void kafka_report(const stream_error *error) pg_attribute_noreturn();
