@@ -11,6 +11,17 @@ CREATE TABLE topo.source (
 	enabled boolean NOT NULL DEFAULT true
 );
 COMMENT ON TABLE topo.source IS 'the ingest jobs of this database: one source, one worker';
+COMMENT ON COLUMN topo.source.options IS 'its options, but for secrets, which are in topo.source_secret';
+
+CREATE TABLE topo.source_secret (
+	source integer NOT NULL REFERENCES topo.source (id) ON DELETE CASCADE,
+	name   text NOT NULL,
+	value  text NOT NULL,
+	PRIMARY KEY (source, name)
+);
+-- without a policy, only the owner sees rows: not who may read all tables of the schema
+ALTER TABLE topo.source_secret ENABLE ROW LEVEL SECURITY;
+COMMENT ON TABLE topo.source_secret IS 'options of sources whose values are secret: only its owner sees rows of it, whoever has been granted what';
 
 CREATE TABLE topo.source_position (
 	source         integer NOT NULL REFERENCES topo.source (id) ON DELETE CASCADE,
@@ -45,13 +56,16 @@ CREATE TABLE topo.dead_letter (
 	received_at timestamptz NOT NULL DEFAULT now(),
 	key         bytea,
 	payload     bytea NOT NULL,
-	reason      text NOT NULL
+	reason      text NOT NULL,
+	length      bigint
 );
 CREATE INDEX dead_letter_source_idx ON topo.dead_letter (source);
 COMMENT ON TABLE topo.dead_letter IS 'stream records that could not be used, with their bytes and the reason';
+COMMENT ON COLUMN topo.dead_letter.length IS 'how many bytes the record had, where payload is only the first 16 MB of them; NULL: payload is all of it';
 
 SELECT pg_catalog.pg_extension_config_dump('topo.source', '');
 SELECT pg_catalog.pg_extension_config_dump('topo.source_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('topo.source_secret', '');
 SELECT pg_catalog.pg_extension_config_dump('topo.source_position', '');
 SELECT pg_catalog.pg_extension_config_dump('topo.dead_letter', '');
 SELECT pg_catalog.pg_extension_config_dump('topo.dead_letter_id_seq', '');
@@ -134,6 +148,41 @@ LANGUAGE c STABLE PARALLEL SAFE STRICT
 AS 'MODULE_PATHNAME', 'topology_check_rdkafka_setting';
 COMMENT ON FUNCTION topo.check_rdkafka_setting(text) IS 'an error for a setting of librdkafka that a source depends on, or that runs code';
 
+CREATE FUNCTION topo.is_secret_option(name text) RETURNS boolean
+LANGUAGE c IMMUTABLE PARALLEL SAFE STRICT
+AS 'MODULE_PATHNAME', 'topology_is_secret_option';
+COMMENT ON FUNCTION topo.is_secret_option(text) IS 'whether the value of a source''s option is to be shown to nobody';
+
+CREATE FUNCTION topo.secret_options(options jsonb) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+RETURN ARRAY(SELECT o FROM jsonb_object_keys(CASE jsonb_typeof(options) WHEN 'object' THEN options ELSE '{}' END) o
+			 WHERE topo.is_secret_option(o));
+COMMENT ON FUNCTION topo.secret_options(jsonb) IS 'the names of those options whose values are secret';
+
+CREATE FUNCTION topo.hide_statement() RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
+AS 'MODULE_PATHNAME', 'topology_hide_statement';
+COMMENT ON FUNCTION topo.hide_statement() IS 'keep the text of the statement at hand, which holds a secret, out of pg_stat_activity, and out of the log where it fails';
+
+CREATE FUNCTION topo.source_has_no_secrets() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	IF topo.secret_options(NEW.options) <> '{}' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'secrets cannot be among the options in topo.source, which others may read',
+			HINT = 'Give them to topo.add_source() or topo.set_source().';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION topo.source_has_no_secrets() IS 'refuses secrets where others may read them';
+
+CREATE TRIGGER source_has_no_secrets BEFORE INSERT OR UPDATE OF options ON topo.source
+	FOR EACH ROW EXECUTE FUNCTION topo.source_has_no_secrets();
+COMMENT ON TRIGGER source_has_no_secrets ON topo.source IS 'secrets are in topo.source_secret';
+
 CREATE FUNCTION topo.check_source_options(kind text, options jsonb) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -189,22 +238,42 @@ END
 $$;
 COMMENT ON FUNCTION topo.check_source_kind(text, text) IS 'an error for a kind or format that there is not, or whose graph there is not';
 
+CREATE FUNCTION topo.store_secrets(source integer, options jsonb) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	DELETE FROM topo.source_secret s
+	WHERE s.source = store_secrets.source AND s.name <> ALL (topo.secret_options(options));
+	INSERT INTO topo.source_secret (source, name, value)
+	SELECT store_secrets.source, o, options ->> o FROM unnest(topo.secret_options(options)) o
+	ON CONFLICT ON CONSTRAINT source_secret_pkey DO UPDATE SET value = excluded.value;
+$$;
+COMMENT ON FUNCTION topo.store_secrets(integer, jsonb) IS 'keep those options of a source whose values are secret, and no others';
+
 CREATE FUNCTION topo.add_source(name text, kind text, format text, options jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
+DECLARE
+	secrets CONSTANT text[] := topo.secret_options(options);
+	added integer;
 BEGIN
+	IF secrets <> '{}' THEN
+		PERFORM topo.hide_statement();
+	END IF;
 	IF name IS NULL OR name = '' OR octet_length(name) > 63 OR NOT topo.is_printable(name) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_name',
 			MESSAGE = pg_catalog.format('%s cannot be the name of a source', coalesce(quote_literal(name), 'NULL')),
 			HINT = 'Give 1 to 63 bytes without control characters.';
 	END IF;
 	PERFORM topo.check_source_kind(kind, format), topo.check_source_options(kind, options);
-	INSERT INTO topo.source (name, kind, format, options) VALUES (name, kind, format, options);
+	INSERT INTO topo.source (name, kind, format, options) VALUES (name, kind, format, options - secrets)
+	RETURNING id INTO added;
+	PERFORM topo.store_secrets(added, options);
 EXCEPTION WHEN unique_violation THEN
 	RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
 		MESSAGE = pg_catalog.format('source %L exists already', name),
-		HINT = 'Drop it first with topo.drop_source().';
+		HINT = 'Change its options with topo.set_source(), or drop it first with topo.drop_source().';
 END
 $$;
 COMMENT ON FUNCTION topo.add_source(text, text, text, jsonb) IS
@@ -227,6 +296,35 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topo.existing_source(text) IS 'the source of that name; an error where there is none';
+
+CREATE FUNCTION topo.set_source(name text, options jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	changed topo.source;
+	wanted jsonb;
+BEGIN
+	IF topo.secret_options(options) <> '{}' THEN
+		PERFORM topo.hide_statement();
+	END IF;
+	-- two who change it at once change it one after the other
+	PERFORM FROM topo.source s WHERE s.name = set_source.name FOR UPDATE;
+	changed := topo.existing_source(name);
+	SELECT changed.options || coalesce(jsonb_object_agg(s.name, s.value), '{}') INTO wanted
+	FROM topo.source_secret s WHERE s.source = changed.id;
+	IF jsonb_typeof(options) IS NOT DISTINCT FROM 'object' THEN
+		wanted := jsonb_strip_nulls(wanted || options);
+	ELSE
+		wanted := options;
+	END IF;
+	PERFORM topo.check_source_options(changed.kind, wanted);
+	PERFORM topo.store_secrets(changed.id, wanted);
+	UPDATE topo.source s SET options = wanted - topo.secret_options(wanted) WHERE s.id = changed.id;
+END
+$$;
+COMMENT ON FUNCTION topo.set_source(text, jsonb) IS
+'change options of a source, which goes on from where it is; an option that is null is taken away, one that is not named stays';
 
 CREATE FUNCTION topo.pause_source(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -277,7 +375,8 @@ CREATE VIEW topo.source_status AS
 		   CASE WHEN NOT s.enabled THEN CASE WHEN w.pid IS NULL THEN 'paused' ELSE 'stopping' END
 				ELSE coalesce(w.state, 'stopped') END AS state,
 		   p.partition, p.next_offset,
-		   CASE s.kind WHEN 'kafka' THEN greatest(p.log_end - p.next_offset, 0) ELSE w.lag END AS lag,
+		   CASE WHEN s.kind = 'ebpf' THEN w.lag
+				WHEN w.state = 'running' THEN greatest(p.log_end - p.next_offset, 0) END AS lag,
 		   coalesce(p.records, 0) AS records,
 		   coalesce(p.dead_letters, 0) AS dead_letters,
 		   coalesce(p.dropped, 0) AS dropped,
@@ -288,7 +387,7 @@ CREATE VIEW topo.source_status AS
 		 LEFT JOIN topo.source_workers() w ON w.source = s.id;
 COMMENT ON VIEW topo.source_status IS 'how each source is: its worker, how far it has come, and what was lost or refused';
 COMMENT ON COLUMN topo.source_status.state IS 'running, starting, backoff (it failed and is tried again), paused, stopping, stopped (no worker can run)';
-COMMENT ON COLUMN topo.source_status.lag IS 'what waits to be read: for ebpf bytes of the ring, for kafka records of the partition when they were last counted';
+COMMENT ON COLUMN topo.source_status.lag IS 'what waits to be read: for ebpf bytes of the ring, for kafka offsets of the partition, those of transactions that are still open included; NULL: not known, as no worker runs';
 COMMENT ON COLUMN topo.source_status.dropped IS 'records lost before they could be read; for ebpf, connections'' last reports that found the ring full';
 
 CREATE FUNCTION topo.ingest(format text, payload bytea) RETURNS bigint
@@ -311,6 +410,13 @@ AS 'MODULE_PATHNAME', 'topology_wait_for_source';
 COMMENT ON FUNCTION topo.wait_for_source(text, interval) IS
 'wait until a source has taken in all that its log held when this was called; an error after timeout';
 
+CREATE FUNCTION topo.ingest_again(source text, format text, payload bytea, region text, scope text) RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS 'MODULE_PATHNAME', 'topology_ingest_again';
+COMMENT ON FUNCTION topo.ingest_again(text, text, bytea, text, text) IS
+'take in what a source brought before, as that source would: with its name, region and scope';
+
 CREATE FUNCTION topo.replay_dead_letters(source text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -322,12 +428,14 @@ DECLARE
 	refusal text;
 	field text;
 BEGIN
-	FOR letter IN SELECT * FROM topo.dead_letter d WHERE d.source = origin.name ORDER BY d.id FOR UPDATE LOOP
+	-- what was cut, or is empty, can never be used
+	FOR letter IN SELECT * FROM topo.dead_letter d
+				  WHERE d.source = origin.name AND d.length IS NULL AND d.payload <> '' ORDER BY d.id FOR UPDATE LOOP
 		BEGIN
-			PERFORM topo.ingest(origin.format, letter.payload);
+			PERFORM topo.ingest_again(origin.name, origin.format, letter.payload, origin.options ->> 'region', origin.options ->> 'scope');
 			DELETE FROM topo.dead_letter d WHERE d.id = letter.id;
 			replayed := replayed + 1;
-		EXCEPTION WHEN data_exception THEN
+		EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
 			GET STACKED DIAGNOSTICS refusal = MESSAGE_TEXT, field = PG_EXCEPTION_DETAIL;
 			UPDATE topo.dead_letter d SET reason = concat_ws(': ', refusal, nullif(field, '')) WHERE d.id = letter.id;
 		END;

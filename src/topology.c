@@ -22,6 +22,7 @@ PG_MODULE_MAGIC;
 int topology_max_sources = 16;
 int topology_flush_interval = 1000;
 int topology_snapshot_interval = 2000;
+int topology_metadata_interval = 10000;
 int topology_batch_memory = 64 * 1024;
 int topology_span_horizon = 600;
 int topology_resolve_memory = 256 * 1024;
@@ -56,6 +57,11 @@ define_ingest_settings(void)
 		"topology.flush_interval", "Sets the time between two batches of a source.",
 		"Traffic is in the map this long after it was captured, at the most.",
 		&topology_flush_interval, 1000, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"topology.metadata_interval",
+		"Sets the time between two looks at the partitions of a topic.",
+		"Partitions that are added to a topic are read from their beginning when they are found.",
+		&topology_metadata_interval, 10000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"topology.batch_memory", "Sets the memory that a batch of one source may take.",
 		"A batch that reaches it is written before its time.", &topology_batch_memory, 64 * 1024,

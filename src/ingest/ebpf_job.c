@@ -233,6 +233,7 @@ ebpf_write(source_job *base)
 	progress.dropped_in_log = count_dropped(job);
 	progress.gone = job->gone;
 	progress.log_end = -1;
+	progress.last_offset = -1;
 	source_store_progress(job->source, EBPF_PARTITION, job->epoch, &progress);
 	job->told_dropped = progress.dropped_in_log;
 	return more;
@@ -249,9 +250,10 @@ ebpf_committed(source_job *base)
 }
 
 /* A turn that began after the question has read all that was there. */
-static void
+static bool
 ebpf_mark_end(source_job *base)
 {
+	return true;
 }
 
 static bool

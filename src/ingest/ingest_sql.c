@@ -1,6 +1,6 @@
 /*
  * ingest_sql.c
- *		topo.ingest(): the decoders, called from SQL.
+ *		topo.ingest(): the decoders, called from SQL; and the same for dead letters.
  *
  * All or nothing: a record that cannot be used is an error that names its line
  * and field, and the statement stores nothing.  Memory is bounded by the
@@ -11,6 +11,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -19,6 +20,7 @@
 #include "ingest/record_batch.h"
 
 PG_FUNCTION_INFO_V1(topology_ingest);
+PG_FUNCTION_INFO_V1(topology_ingest_again);
 PG_FUNCTION_INFO_V1(topology_check_format);
 
 /* What the owners of addresses that were learned from SQL are put down to. */
@@ -88,22 +90,64 @@ topology_check_format(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(graph_of(known_format(name))));
 }
 
-Datum
-topology_ingest(PG_FUNCTION_ARGS)
+/* Whom records are put down to, and what they get that do not say theirs; NULL: nothing. */
+typedef struct ingest_origin
 {
-	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	bytea *payload = PG_GETARG_BYTEA_PP(1);
-	const decode_format *format = known_format(name);
+	const char *source;
+	const char *region;
+	const char *scope;
+} ingest_origin;
+
+static int64
+ingest(const ingest_origin *origin, const decode_format *format, bytea *payload)
+{
 	record_batch *batch;
 	int64 count;
 
 	SPI_connect();
-	batch = record_batch_create(CurrentMemoryContext, INGEST_SOURCE);
+	batch = record_batch_create(CurrentMemoryContext, origin->source);
+	record_batch_set_defaults(batch, origin->region, origin->scope);
 	record_batch_begin(batch);
 	count = record_batch_take(batch, format, VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload),
 							  raise_refusal, (void *) format);
 	record_batch_store(batch);
 	record_batch_destroy(batch);
 	SPI_finish();
-	PG_RETURN_INT64(count);
+	return count;
+}
+
+Datum
+topology_ingest(PG_FUNCTION_ARGS)
+{
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ingest_origin origin = {.source = INGEST_SOURCE};
+
+	PG_RETURN_INT64(ingest(&origin, known_format(name), PG_GETARG_BYTEA_PP(1)));
+}
+
+/* An argument in UTF-8, as records are, or NULL. */
+static char *
+utf8_argument(FunctionCallInfo fcinfo, int number)
+{
+	char *value;
+
+	if (PG_ARGISNULL(number))
+		return NULL;
+	value = text_to_cstring(PG_GETARG_TEXT_PP(number));
+	return pg_server_to_any(value, strlen(value), PG_UTF8);
+}
+
+Datum
+topology_ingest_again(PG_FUNCTION_ARGS)
+{
+	ingest_origin origin;
+	char *format;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	origin.source = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	format = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	origin.region = utf8_argument(fcinfo, 3);
+	origin.scope = utf8_argument(fcinfo, 4);
+	PG_RETURN_INT64(ingest(&origin, known_format(format), PG_GETARG_BYTEA_PP(2)));
 }

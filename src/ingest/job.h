@@ -47,8 +47,11 @@ typedef struct source_job_routine
 	/* The transaction of the last write has committed. */
 	void (*committed)(source_job *job);
 
-	/* From here on, reached_end tells whether what is in the log now has been written. */
-	void (*mark_end)(source_job *job);
+	/*
+	 * From here on, reached_end tells whether what is in the log now has been
+	 * written.  False: where the log ends cannot be told just now.
+	 */
+	bool (*mark_end)(source_job *job);
 	bool (*reached_end)(source_job *job);
 
 	/* What is in the log and not in the tables: bytes of a ring, records of a topic. */

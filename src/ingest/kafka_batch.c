@@ -71,6 +71,11 @@ take_message(kafka_job *job, const stream_message *message)
 	/* a tombstone deletes what a key stands for, and a flow is nothing that is kept by key */
 	if (!message->payload)
 		return;
+	if (message->payload_length == 0)
+	{
+		bury(job, message, "", 0, "the message is empty");
+		return;
+	}
 	kafka_find_partition(job, message->partition)->progress.records += record_batch_take(
 		job->batch, job->format, message->payload, message->payload_length, refuse, &letter);
 }

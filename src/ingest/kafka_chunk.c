@@ -121,15 +121,18 @@ note_positions(kafka_job *job)
 	}
 }
 
+/* Where the log ends may be news too: a transaction that is open holds the position back. */
 static void
 note_watermarks(kafka_job *job)
 {
 	for (int i = 0; i < job->partition_count; i++)
 	{
-		int64 end = stream_consumer_high_watermark(job->consumer, job->partitions[i].id);
+		kafka_partition *partition = &job->partitions[i];
+		int64 end = stream_consumer_high_watermark(job->consumer, partition->id);
 
-		if (end > job->partitions[i].log_end)
-			job->partitions[i].log_end = end;
+		if (end >= 0)
+			partition->log_end = Max(end, partition->read.next_offset);
+		partition->changed |= partition->log_end != partition->stored_end;
 	}
 }
 

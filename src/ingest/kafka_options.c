@@ -15,8 +15,6 @@
 #include "ingest/source_catalog.h"
 #include "settings.h"
 
-#define RDKAFKA_PREFIX "rdkafka."
-
 static kafka_gap
 parse_gap(const char *value)
 {
@@ -30,11 +28,11 @@ parse_gap(const char *value)
 static void
 set_option(kafka_options *options, stream_setting *settings, const source_option *option)
 {
-	if (strncmp(option->name, RDKAFKA_PREFIX, strlen(RDKAFKA_PREFIX)) == 0)
+	if (strncmp(option->name, KAFKA_PASSED_ON, strlen(KAFKA_PASSED_ON)) == 0)
 	{
 		stream_setting *setting = &settings[options->consumer.setting_count++];
 
-		setting->name = option->name + strlen(RDKAFKA_PREFIX);
+		setting->name = option->name + strlen(KAFKA_PASSED_ON);
 		setting->value = option->value;
 	}
 	else if (strcmp(option->name, "brokers") == 0)
@@ -74,7 +72,7 @@ topology_check_rdkafka_setting(PG_FUNCTION_ARGS)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("option \"%s%s\" cannot be given", RDKAFKA_PREFIX, name),
+			 errmsg("option \"%s%s\" cannot be given", KAFKA_PASSED_ON, name),
 			 errdetail("A source depends on this setting of librdkafka, or it would run code.")));
 	PG_RETURN_VOID();
 }

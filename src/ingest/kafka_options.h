@@ -9,6 +9,9 @@
 
 #include "stream/consumer.h"
 
+/* How the name of an option begins that is passed on to librdkafka. */
+#define KAFKA_PASSED_ON "rdkafka."
+
 /* What to do when records between a position and the topic's begin are gone. */
 typedef enum kafka_gap
 {

@@ -22,6 +22,7 @@ typedef struct kafka_partition
 	stream_position stored;   /* the same as of the last commit */
 	int64 careful_until;      /* up to this offset records are taken with care */
 	int64 log_end;            /* as far as is known; -1: not known */
+	int64 stored_end;         /* the same as of the last commit */
 	int64 end_mark;           /* what reached_end waits for; -1: nothing */
 	int64 gone;               /* offsets jumped over, to be counted */
 	source_progress progress; /* of the batch at hand */
@@ -52,14 +53,36 @@ typedef struct kafka_job
 	char trouble[640]; /* "": none */
 } kafka_job;
 
+/* How long a broker may take to answer; and one that did not answer just now. */
+#define KAFKA_ANSWER_MS   5000
+#define KAFKA_TROUBLED_MS 1000
+
 /* kafka_job.c: raise an error of the stream. */
 extern void kafka_report(const stream_error *error) pg_attribute_noreturn();
 
-/* The partition of that number, which has been assigned. */
+/* kafka_partitions.c: the partition of that number, which has been assigned. */
 extern kafka_partition *kafka_find_partition(kafka_job *job, int32 id);
 
 /* Have the consumer read every partition from where the job is. */
 extern void kafka_assign(kafka_job *job);
+
+/*
+ * The first question to a broker: which cluster this is, and whether it lets us
+ * in.  Takes the source over, and assigns its partitions.  Needs SPI.
+ */
+extern void kafka_join(kafka_job *job);
+
+/*
+ * Ask which partitions there are, and read those that are new.  False: no broker
+ * tells, which trouble then says.  Not in a transaction.
+ */
+extern bool kafka_look_for_partitions(kafka_job *job);
+
+/*
+ * Records are missing behind a position.  Unless the source is told to go on, that
+ * is for somebody to decide, and an error.
+ */
+extern void kafka_cross_gap(kafka_job *job, const stream_error *error);
 
 /* kafka_chunk.c: whether what was read before, and could not be stored, is read again. */
 extern bool kafka_is_careful(const kafka_job *job);

@@ -85,8 +85,9 @@ source_load_options(int32 id)
 	List *options = NIL;
 
 	execute(
-		"SELECT o.key, o.value FROM topo.source s, jsonb_each_text(s.options) o WHERE s.id = $1", 1,
-		types, arguments, NULL, SPI_OK_SELECT);
+		"SELECT o.key, o.value FROM topo.source s, jsonb_each_text(s.options) o WHERE s.id = $1 "
+		"UNION ALL SELECT o.name, o.value FROM topo.source_secret o WHERE o.source = $1",
+		1, types, arguments, NULL, SPI_OK_SELECT);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		source_option *option = palloc(sizeof(*option));
@@ -109,7 +110,8 @@ source_take_over(int32 id, List **positions)
 		"UPDATE topo.source_position p SET epoch = e.epoch + 1 "
 		"FROM (SELECT max(epoch) AS epoch FROM topo.source_position WHERE source = $1) e "
 		"WHERE p.source = $1 "
-		"RETURNING p.epoch, p.partition, p.log, p.next_offset, p.last_offset, p.last_fingerprint",
+		"RETURNING p.epoch, p.partition, p.log, p.next_offset, p.last_offset, p.last_fingerprint, "
+		"  coalesce(p.log_end, -1)",
 		1, types, arguments, NULL, SPI_OK_UPDATE_RETURNING);
 	*positions = NIL;
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -122,6 +124,7 @@ source_take_over(int32 id, List **positions)
 		position->next_offset = row_bigint(i, 4);
 		position->last_offset = row_bigint(i, 5);
 		position->last_fingerprint = (uint64) row_bigint(i, 6);
+		position->log_end = row_bigint(i, 7);
 		*positions = lappend(*positions, position);
 	}
 	return epoch;
@@ -151,6 +154,16 @@ source_begin_log(int32 id, int32 partition, int64 epoch, const char *log, int64 
 }
 
 void
+source_end_log(int32 id, int32 partition)
+{
+	Oid types[2] = {INT4OID, INT4OID};
+	Datum arguments[2] = {Int32GetDatum(id), Int32GetDatum(partition)};
+
+	execute("UPDATE topo.source_position SET log_end = NULL WHERE source = $1 AND partition = $2",
+			2, types, arguments, NULL, SPI_OK_UPDATE);
+}
+
+void
 source_store_progress(int32 id, int32 partition, int64 epoch, const source_progress *progress)
 {
 	Oid types[12] = {INT4OID, INT4OID, INT8OID, INT8OID, INT8OID, INT8OID,
@@ -171,8 +184,7 @@ source_store_progress(int32 id, int32 partition, int64 epoch, const source_progr
 	arguments[11] = Int64GetDatum(progress->gone);
 	execute(
 		"UPDATE topo.source_position p SET next_offset = $5, "
-		"  last_offset = CASE WHEN $6 >= 0 THEN $6 ELSE last_offset END, "
-		"  last_fingerprint = CASE WHEN $6 >= 0 THEN $7 ELSE last_fingerprint END, "
+		"  last_offset = $6, last_fingerprint = $7, "
 		"  log_end = nullif($8, -1), records = records + $9, dead_letters = dead_letters + $10, "
 		"  dropped = dropped + $12 + $11 - dropped_in_log, dropped_in_log = $11, "
 		"  last_record_at = CASE WHEN $9 > 0 THEN now() ELSE last_record_at END "
@@ -194,25 +206,39 @@ bytes(const void *data, size_t length)
 	return result;
 }
 
+static char *
+say_cut(const char *reason, size_t length)
+{
+	return psprintf("%s (of its %zu bytes the first %zu are kept, so it cannot be replayed)",
+					reason, length, SOURCE_LETTER_BYTES);
+}
+
 void
 source_store_dead_letter(const char *source, int32 partition, int64 offset, const void *key,
 						 size_t key_length, const void *payload, size_t length, const char *reason)
 {
-	Oid types[6] = {TEXTOID, INT4OID, INT8OID, BYTEAOID, BYTEAOID, TEXTOID};
-	char nulls[] = "      ";
-	Datum arguments[6];
+	Oid types[7] = {TEXTOID, INT4OID, INT8OID, BYTEAOID, BYTEAOID, TEXTOID, INT8OID};
+	bool cut = length > SOURCE_LETTER_BYTES;
+	char nulls[] = "       ";
+	Datum arguments[7];
 
 	arguments[0] = CStringGetTextDatum(source);
 	arguments[1] = Int32GetDatum(partition);
 	arguments[2] = Int64GetDatum(offset);
-	arguments[3] = PointerGetDatum(bytes(key, key ? key_length : 0));
+	arguments[3] = PointerGetDatum(bytes(key, key ? Min(key_length, SOURCE_LETTER_BYTES) : 0));
 	if (!key)
 		nulls[3] = 'n';
-	arguments[4] = PointerGetDatum(bytes(payload, length));
-	arguments[5] = CStringGetTextDatum(reason);
-	execute("INSERT INTO topo.dead_letter (source, partition, \"offset\", key, payload, reason) "
-			"VALUES ($1, $2, $3, $4, $5, $6)",
-			6, types, arguments, nulls, SPI_OK_INSERT);
+	arguments[4] = PointerGetDatum(bytes(payload, Min(length, SOURCE_LETTER_BYTES)));
+	arguments[5] = CStringGetTextDatum(cut ? say_cut(reason, length) : reason);
+	arguments[6] = Int64GetDatum((int64) length);
+	if (!cut)
+		nulls[6] = 'n';
+	execute("INSERT INTO topo.dead_letter (source, partition, \"offset\", key, payload, reason, "
+			"length) "
+			"VALUES ($1, $2, $3, $4, $5, $6, $7)",
+			7, types, arguments, nulls, SPI_OK_INSERT);
+	pfree(DatumGetPointer(arguments[3]));
+	pfree(DatumGetPointer(arguments[4]));
 }
 
 char *

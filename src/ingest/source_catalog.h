@@ -41,6 +41,7 @@ typedef struct source_position
 	int64 next_offset;
 	int64 last_offset; /* of the last record that was taken; -1: none */
 	uint64 last_fingerprint;
+	int64 log_end; /* as far as is known; -1: not known */
 } source_position;
 
 /* What one batch adds to a position. */
@@ -48,7 +49,7 @@ typedef struct source_progress
 {
 	int64 expected_offset; /* what the tables must have, or another worker took over */
 	int64 next_offset;
-	int64 last_offset; /* -1: as before */
+	int64 last_offset; /* of the last record that was taken; -1: none */
 	uint64 last_fingerprint;
 	int64 log_end; /* where the log ends as far as is known; -1: not known */
 	int64 records;
@@ -73,6 +74,9 @@ extern int64 source_take_over(int32 id, List **positions);
 extern void source_begin_log(int32 id, int32 partition, int64 epoch, const char *log,
 							 int64 next_offset);
 
+/* There is no such partition any more: nothing waits there.  What it had counted is kept. */
+extern void source_end_log(int32 id, int32 partition);
+
 /*
  * Write a position.  Raises ERRCODE_T_R_SERIALIZATION_FAILURE where another
  * worker has taken the source over.
@@ -80,7 +84,13 @@ extern void source_begin_log(int32 id, int32 partition, int64 epoch, const char 
 extern void source_store_progress(int32 id, int32 partition, int64 epoch,
 								  const source_progress *progress);
 
-/* Write a record that cannot be used; key NULL: it has none. */
+/*
+ * The most bytes of a dead letter, and of its key, that are kept.  No format takes
+ * a longer message.
+ */
+#define SOURCE_LETTER_BYTES ((size_t) 16 * 1024 * 1024)
+
+/* Write a record that cannot be used, cut where it is too long; key NULL: it has none. */
 extern void source_store_dead_letter(const char *source, int32 partition, int64 offset,
 									 const void *key, size_t key_length, const void *payload,
 									 size_t length, const char *reason);

@@ -7,11 +7,19 @@
  */
 #include "stream/client.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 /* Of the levels of syslog: warnings, and what is graver. */
 #define LOG_LEVEL "4"
+
+/* How long librdkafka's threads have to end. */
+#define CLOSE_SECONDS 1
 
 /* Of Kafka's protocol */
 #define API_METADATA 3
@@ -174,13 +182,70 @@ stream_client_open(stream_client *client, rd_kafka_type_t type, rd_kafka_conf_t 
 	return true;
 }
 
-void
+static void *
+destroy_handle(void *handle)
+{
+	rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	return NULL;
+}
+
+/* No signal of the program's is to be delivered in that thread. */
+static bool
+start_destroying(rd_kafka_t *handle, pthread_t *thread)
+{
+	sigset_t all, before;
+	int failed;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failed = pthread_create(thread, NULL, destroy_handle, handle);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return failed == 0;
+}
+
+/* Threads that go on would use what other exit handlers free. */
+static void
+leave_at_once(int status, void *unused)
+{
+	(void) unused;
+	fflush(NULL);
+	_exit(status);
+}
+
+/*
+ * librdkafka 2.0 waits for ever for the thread of a broker that had a partition
+ * which the topic no longer has.
+ */
+static bool
+destroy_in_time(rd_kafka_t *handle)
+{
+	struct timespec end;
+	pthread_t thread;
+
+	if (!start_destroying(handle, &thread))
+	{
+		destroy_handle(handle);
+		return true;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += CLOSE_SECONDS;
+	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end) == 0)
+		return true;
+	pthread_detach(thread);
+	on_exit(leave_at_once, NULL);
+	return false;
+}
+
+bool
 stream_client_close(stream_client *client)
 {
-	if (client->handle != NULL)
-		rd_kafka_destroy_flags(client->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	rd_kafka_t *handle = client->handle;
+
 	client->handle = NULL;
+	if (handle != NULL && !destroy_in_time(handle))
+		return false;
 	stream_secrets_free(&client->secrets);
+	return true;
 }
 
 void

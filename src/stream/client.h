@@ -45,8 +45,12 @@ typedef struct stream_client
 extern bool stream_client_open(stream_client *client, rd_kafka_type_t type, rd_kafka_conf_t *conf,
 							   const char *brokers, stream_error *error);
 
-/* The queues that were made from the handle must be destroyed before. */
-extern void stream_client_close(stream_client *client);
+/*
+ * The queues that were made from the handle must be destroyed before.  False:
+ * its threads do not come to an end, so nothing that they use may be freed; when
+ * the program ends, it does so without the exit handlers of before.
+ */
+extern bool stream_client_close(stream_client *client);
 
 /* Take in what librdkafka's threads had to say.  Waits at most timeout_ms. */
 extern void stream_client_serve(stream_client *client, int timeout_ms);

@@ -146,15 +146,34 @@ stream_consumer_open(const stream_consumer_options *options, stream_error *error
 	return NULL;
 }
 
+/*
+ * librdkafka 2.0 aborts the program where a partition is to stop that is stopping
+ * already.  What an assignment set off passes through the queue of its main thread,
+ * the stop and then its end; so a question that follows the answer to another comes
+ * behind both.
+ */
+static void
+await_stops(stream_consumer *consumer)
+{
+	rd_kafka_topic_partition_list_t *list;
+
+	for (int i = 0; i < 2; i++)
+		if (rd_kafka_assignment(consumer->client.handle, &list) == RD_KAFKA_RESP_ERR_NO_ERROR)
+			rd_kafka_topic_partition_list_destroy(list);
+}
+
 void
 stream_consumer_close(stream_consumer *consumer)
 {
 	if (consumer == NULL)
 		return;
 	stream_consumer_release(consumer);
+	if (consumer->client.handle != NULL)
+		await_stops(consumer);
 	if (consumer->topic != NULL)
 		rd_kafka_topic_destroy(consumer->topic);
-	stream_client_close(&consumer->client);
+	if (!stream_client_close(&consumer->client))
+		return;
 	/* only now: its threads write to it */
 	if (consumer->wait_fd >= 0)
 		close(consumer->wait_fd);
@@ -193,9 +212,6 @@ stream_consumer_metadata(stream_consumer *consumer, int timeout_ms, stream_metad
 		rd_kafka_metadata(consumer->client.handle, 0, consumer->topic, &answer, timeout_ms);
 	bool good;
 
-	/* our own question is no sign of trouble */
-	if (atomic_load(&consumer->client.metadata_requests) > consumer->metadata_seen)
-		consumer->metadata_seen++;
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return stream_client_fail(&consumer->client, code, "could not ask a broker", error);
 	stream_client_works(&consumer->client);
@@ -316,6 +332,7 @@ consumer_apply(stream_consumer *consumer, stream_error *error)
 				partition->comparing ? partition->position.last_offset
 									 : partition->position.next_offset;
 	}
+	await_stops(consumer);
 	code = rd_kafka_assign(consumer->client.handle, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)

@@ -43,7 +43,7 @@ typedef struct stream_metadata
 /*
  * Where to go on in a partition.  last_offset and last_fingerprint are of the
  * last record that was taken, -1 and 0 if none was: it is read again and
- * compared after an assignment, and whenever librdkafka had to ask for the
+ * compared after an assignment, and whenever a broker was asked for the
  * topic's leaders, before anything else is handed out.  So a topic that was
  * deleted and made again is noticed whatever its length (librdkafka 2.0 knows no
  * topic ids).  It is not when no record was taken before, or when it grew beyond
@@ -104,12 +104,17 @@ typedef enum stream_edge
 extern stream_consumer *stream_consumer_open(const stream_consumer_options *options,
 											 stream_error *error);
 
-/* Releases every message.  May take some 100 ms.  NULL is ignored. */
+/*
+ * Releases every message.  May take some 100 ms; where librdkafka does not come to
+ * an end, 1 s, and then what it uses stays until the program ends.  NULL is
+ * ignored.
+ */
 extern void stream_consumer_close(stream_consumer *consumer);
 
 /*
  * Ask a broker; waits at most timeout_ms.  Success also says that the broker is
- * there and takes our password.
+ * there and takes our password.  What was fetched and not polled is fetched again,
+ * as the last records are compared.
  */
 extern bool stream_consumer_metadata(stream_consumer *consumer, int timeout_ms,
 									 stream_metadata *metadata, stream_error *error);
@@ -160,6 +165,12 @@ extern stream_result stream_consumer_poll(stream_consumer *consumer, int timeout
  * stored with what was made of it.
  */
 extern stream_position stream_consumer_position(const stream_consumer *consumer, int32_t partition);
+
+/*
+ * Whether the last record of every partition has been compared since a broker was
+ * last asked for the topic's leaders: positions are of the topic that is there.
+ */
+extern bool stream_consumer_is_certain(const stream_consumer *consumer);
 
 /* Free every message that was polled. */
 extern void stream_consumer_release(stream_consumer *consumer);

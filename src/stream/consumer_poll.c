@@ -139,10 +139,35 @@ ask_edges(stream_consumer *consumer, int32_t partition, int64_t *begin, int64_t 
 	return true;
 }
 
+/* The position of a partition, its last record taken from those that are held. */
+static stream_position
+position_of(const stream_consumer *consumer, const consumer_partition *partition)
+{
+	stream_position position = partition->position;
+	stream_message message;
+
+	if (partition->last_held == 0)
+		return position;
+	fill_message(&message, consumer->held[partition->last_held - 1]);
+	position.last_offset = message.offset;
+	position.last_fingerprint = consumer_fingerprint(&message);
+	return position;
+}
+
+static void
+keep_positions(stream_consumer *consumer)
+{
+	for (int32_t i = 0; i < consumer->partition_count; i++)
+	{
+		consumer->partitions[i].position = position_of(consumer, &consumer->partitions[i]);
+		consumer->partitions[i].last_held = 0;
+	}
+}
+
 /*
  * Our position is, or seems, outside of what the broker has.  If it is not so
- * (only the record to compare with is gone, or a new leader was behind for a
- * moment), go on.
+ * (only the record to compare with is gone, a new leader was behind for a moment,
+ * or a topic that was made again has grown meanwhile), go on, and compare.
  */
 static stream_result
 judge(stream_consumer *consumer, consumer_partition *partition, stream_item *item)
@@ -150,6 +175,7 @@ judge(stream_consumer *consumer, consumer_partition *partition, stream_item *ite
 	const stream_position *position = &partition->position;
 	int64_t begin, end;
 
+	keep_positions(consumer);
 	if (!ask_edges(consumer, position->partition, &begin, &end, &item->error))
 	{
 		stream_error ignored;
@@ -171,7 +197,7 @@ judge(stream_consumer *consumer, consumer_partition *partition, stream_item *ite
 					(long long) (begin - position->next_offset));
 	else
 	{
-		partition->comparing = partition->comparing && begin <= position->last_offset;
+		partition->comparing = position->last_offset >= 0 && begin <= position->last_offset;
 		return consumer_apply(consumer, &item->error) ? NOTHING : STREAM_ERROR;
 	}
 	return stop_partition(partition, item);
@@ -225,35 +251,11 @@ take_error(stream_consumer *consumer, const rd_kafka_message_t *source, stream_i
 	return STREAM_ERROR;
 }
 
-/* The position of a partition, its last record taken from those that are held. */
-static stream_position
-position_of(const stream_consumer *consumer, const consumer_partition *partition)
-{
-	stream_position position = partition->position;
-	stream_message message;
-
-	if (partition->last_held == 0)
-		return position;
-	fill_message(&message, consumer->held[partition->last_held - 1]);
-	position.last_offset = message.offset;
-	position.last_fingerprint = consumer_fingerprint(&message);
-	return position;
-}
-
-static void
-keep_positions(stream_consumer *consumer)
-{
-	for (int32_t i = 0; i < consumer->partition_count; i++)
-	{
-		consumer->partitions[i].position = position_of(consumer, &consumer->partitions[i]);
-		consumer->partitions[i].last_held = 0;
-	}
-}
-
 /*
  * librdkafka asks for metadata when a fetch failed, as it does when a topic was
  * deleted; it then goes on in a topic of the same name.  So whatever came after
- * the question is not handed out before the last record was compared.
+ * the question is not handed out before the last record was compared.  Nor after
+ * a question of ours, whose answer would spare librdkafka its own.
  */
 static bool
 is_in_doubt(stream_consumer *consumer)
@@ -268,6 +270,17 @@ is_in_doubt(stream_consumer *consumer)
 		if (consumer->partitions[i].assigned && consumer->partitions[i].position.last_offset >= 0)
 			return true;
 	return false;
+}
+
+bool
+stream_consumer_is_certain(const stream_consumer *consumer)
+{
+	if (atomic_load(&consumer->client.metadata_requests) != consumer->metadata_seen)
+		return false;
+	for (int32_t i = 0; i < consumer->partition_count; i++)
+		if (consumer->partitions[i].assigned && consumer->partitions[i].comparing)
+			return false;
+	return true;
 }
 
 /* Begin anew from the last records; what was fetched so far is fetched again. */

@@ -154,8 +154,8 @@ stream_producer_close(stream_producer *producer)
 		return;
 	if (producer->topic != NULL)
 		rd_kafka_topic_destroy(producer->topic);
-	stream_client_close(&producer->client);
-	free(producer);
+	if (stream_client_close(&producer->client))
+		free(producer);
 }
 
 stream_sent

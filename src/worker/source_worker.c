@@ -63,8 +63,9 @@ typedef struct source_worker
 	Oid database;
 	int32 source;
 	source_job *job;
-	bool asked;  /* somebody waits for this turn */
-	bool marked; /* the job has been told which end to reach */
+	bool asked;    /* somebody waits for this turn */
+	bool waited;   /* somebody waits for the end of the log */
+	uint64 marked; /* the request whose end of the log the job knows; 0: none */
 	TimestampTz next_upkeep;
 } source_worker;
 
@@ -280,22 +281,23 @@ keep_up(void)
 	commit_transaction();
 }
 
-/* What this turn answers; the gathering is part of the answer. */
+/*
+ * What this turn answers; the gathering is part of the answer.  Who asks for the
+ * end while another's is to be reached has his own marked after that.
+ */
 static slot_requests
 accept_requests(void)
 {
 	slot_requests requests;
-	bool to_the_end;
 
 	registry_lock(LW_SHARED);
 	requests = self.slot->requested;
 	self.asked = requests.flush != self.slot->done.flush;
-	to_the_end = requests.catch_up != self.slot->done.catch_up;
+	self.waited = requests.catch_up != self.slot->done.catch_up;
 	registry_unlock();
-	if (to_the_end && !self.marked)
-		self.job->routine->mark_end(self.job);
-	self.marked = to_the_end;
-	self.asked |= to_the_end;
+	if (self.waited && self.marked == 0 && self.job->routine->mark_end(self.job))
+		self.marked = requests.catch_up;
+	self.asked |= self.waited;
 	return requests;
 }
 
@@ -303,18 +305,18 @@ static void
 answer_requests(slot_requests requests)
 {
 	const source_job_routine *routine = self.job->routine;
-	bool reached_end = self.marked && routine->reached_end(self.job);
+	bool reached_end = self.marked != 0 && routine->reached_end(self.job);
 	const char *trouble = routine->trouble(self.job);
 
 	registry_lock(LW_EXCLUSIVE);
 	self.slot->done.flush = requests.flush;
 	if (reached_end)
-		self.slot->done.catch_up = requests.catch_up;
+		self.slot->done.catch_up = self.marked;
 	self.slot->lag = routine->lag(self.job);
 	strlcpy(self.slot->last_error, trouble ? trouble : "", REGISTRY_ERROR);
 	registry_unlock();
 	if (reached_end)
-		self.marked = false;
+		self.marked = 0;
 	ConditionVariableBroadcast(&registry_get()->changed);
 }
 
@@ -326,7 +328,7 @@ wait_for_news(void)
 
 	WaitLatchOrSocket(
 		MyLatch, fd >= 0 ? events | WL_SOCKET_READABLE : events, fd >= 0 ? fd : PGINVALID_SOCKET,
-		self.marked ? MARKED_INTERVAL_MS : topology_flush_interval, PG_WAIT_EXTENSION);
+		self.waited ? MARKED_INTERVAL_MS : topology_flush_interval, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	self.job->routine->clear_wakeup(self.job);
 	CHECK_FOR_INTERRUPTS();

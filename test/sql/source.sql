@@ -57,6 +57,36 @@ SELECT * FROM pg_temp.status;
 SELECT topo.drop_source('host');
 SELECT count(*) FROM topo.source_position;
 
+-- Options are changed one by one.  Secrets are kept apart, where only the owner sees them.
+SELECT topo.add_source('topic', 'kafka', 'flow', '{"brokers": "localhost:1", "topic": "flows", "rdkafka.sasl.mechanism": "PLAIN", "rdkafka.sasl.username": "map", "rdkafka.sasl.password": "hush"}');
+CREATE VIEW pg_temp.options AS
+	SELECT s.options, (SELECT array_agg(x.name || '=' || x.value ORDER BY x.name) FROM topo.source_secret x WHERE x.source = s.id) AS secrets
+	FROM topo.source s WHERE s.name = 'topic';
+SELECT * FROM pg_temp.options;
+SELECT topo.set_source('topic', '{"on_gap": "earliest", "rdkafka.sasl.password": "hush hush", "rdkafka.sasl.username": null}');
+SELECT * FROM pg_temp.options;
+SELECT topo.set_source('topic', '{"on_gap": null, "rdkafka.sasl.password": null, "region": "eu"}');
+SELECT * FROM pg_temp.options;
+SELECT topo.set_source('topic', '{}');
+SELECT topo.set_source('topic', '{"rdkafka.ssl.key.password": "hush"}');
+CREATE ROLE map_reader;
+GRANT USAGE ON SCHEMA topo TO map_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA topo TO map_reader;
+SET LOCAL ROLE map_reader;
+SELECT count(*) AS visible FROM topo.source_secret;
+SELECT options::text ~ 'hush' AS visible FROM topo.source WHERE name = 'topic';
+SELECT source FROM topo.source_status WHERE source = 'topic';
+RESET ROLE;
+SELECT call, r.state, r.message, r.detail, r.hint
+FROM unnest(ARRAY['set_source(''nope'', ''{}'')', 'set_source(NULL, ''{}'')', 'set_source(''topic'', NULL)', 'set_source(''topic'', ''[]'')', 'set_source(''topic'', ''{"topic": null}'')',
+	'set_source(''topic'', ''{"on_gap": "no"}'')', 'set_source(''topic'', ''{"pin_dir": "/x"}'')', 'set_source(''topic'', ''{"rdkafka.sasl.password": ["hush"]}'')',
+	'set_source(''topic'', ''{"rdkafka.debug": "all"}'')', 'add_source(''topic'', ''kafka'', ''flow'', ''{"brokers": "b", "topic": "t", "rdkafka.sasl.password": "hush"}'')']) call,
+	 pg_temp.refused('SELECT topo.' || call) r;
+SELECT r.* FROM pg_temp.refused($$UPDATE topo.source SET options = options || '{"rdkafka.sasl.password": "hush"}'$$) r \gx
+SELECT * FROM pg_temp.options;
+SELECT topo.drop_source('topic');
+SELECT count(*) FROM topo.source_secret;
+
 -- Dead letters are put through again; what still cannot be used stays, with its reason.
 SELECT topo.set_graph('network', '{"edge_ttl": "infinite", "retention": "infinite"}');
 SELECT topo.add_source('host', 'ebpf', 'flow'), topo.add_source('other', 'ebpf', 'flow');
@@ -67,7 +97,10 @@ INSERT INTO topo.dead_letter (source, partition, "offset", payload, reason) VALU
 	('host', 0, 3, convert_to(pg_temp.flow('a', '10.0.0.7:0', '10.0.0.8:80', more => '{"scope": "a\nb"}'), 'UTF8'), 'was bad'),
 	('host', 0, 4, '\xff', 'was bad'),
 	('other', 0, 1, convert_to(pg_temp.flow('a', '10.0.0.7:0', '10.0.0.8:80'), 'UTF8'), 'another''s'),
+	('host', 0, 6, '', 'was empty'),
 	('host', 0, 5, convert_to(pg_temp.flow('a', '10.0.0.7:0', '10.0.0.8:80'), 'UTF8'), 'was too old');
+INSERT INTO topo.dead_letter (source, partition, "offset", payload, reason, length) VALUES
+	('host', 0, 7, convert_to(pg_temp.flow('a', '10.0.0.7:0', '10.0.0.8:80'), 'UTF8'), 'was cut', 1000);
 SELECT topo.replay_dead_letters('host');
 SELECT topo.replay_dead_letters('host');
 SELECT source, "offset", reason FROM topo.dead_letter ORDER BY id;

@@ -10,7 +10,7 @@ CREATE TEMP TABLE wanted (name text, leading_args text[], required integer);
 INSERT INTO wanted VALUES
 	('create_service_map', '{}', 0), ('create_graph', '{name,options}', 1), ('set_graph', '{name,options}', 2),
 	('drop_graph', '{name}', 1), ('load_edges', '{graph,query}', 2),
-	('add_source', '{name,kind,format,options}', 3), ('pause_source', '{name}', 1), ('resume_source', '{name}', 1),
+	('add_source', '{name,kind,format,options}', 3), ('set_source', '{name,options}', 2), ('pause_source', '{name}', 1), ('resume_source', '{name}', 1),
 	('drop_source', '{name}', 1), ('wait_for_source', '{name,timeout}', 2), ('replay_dead_letters', '{source}', 1),
 	('ingest', '{format,payload}', 2), ('flush', '{}', 0),
 	('set_node', '{type,name,properties}', 2), ('set_address', '{address,node,valid,port,scope}', 3),
