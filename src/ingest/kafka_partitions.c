@@ -272,8 +272,8 @@ kafka_cross_gap(kafka_job *job, const stream_error *error)
 	if (job->options->on_gap == KAFKA_GAP_STOP || error->partition < 0)
 		kafka_report(error);
 	ereport(WARNING, (errmsg("source \"%s\": %s", job->name, error->message)));
-	if (!jump(job, kafka_find_partition(job, error->partition), error->kind == STREAM_TOPIC_RECREATED,
-			  &failure))
+	if (!jump(job, kafka_find_partition(job, error->partition),
+			  error->kind == STREAM_TOPIC_RECREATED, &failure))
 		kafka_report(&failure);
 	kafka_assign(job);
 }
