@@ -103,7 +103,7 @@ SELECT * FROM pg_temp.calls('ipc', 'cluster');
 SELECT r.* FROM pg_temp.refusal($$SELECT pg_temp.take(pg_temp.called('a', 'b'), '', pg_temp.called(E'a\u0001', 'b'))$$) r \gx
 SELECT r.message FROM pg_temp.refusal($$SELECT pg_temp.take('{"start":1,"end":2,"requests":3,"server":"a"}')$$) r;
 SELECT r.message FROM pg_temp.refusal($$SELECT pg_temp.told('client', 'a', '{"service.peer.name": "b"}', 1, more => '{"bucketCounts": [1]}')$$) r;
-SELECT topo.set_graph('ipc', '{"retention": {"10 seconds": "1 day"}}');
+SELECT topo.set_graph('ipc', '{"retention": "1 day"}');
 SELECT r.message FROM pg_temp.refusal($$SELECT pg_temp.take(pg_temp.called('a', 'b'))$$) r;
 SELECT r.message FROM pg_temp.refusal($$SELECT pg_temp.told('client', 'a', '{"service.peer.name": "b"}', 1)$$) r;
 ROLLBACK;
