@@ -3,7 +3,6 @@
 # never called.
 use strict;
 use warnings;
-use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Topology;
@@ -61,36 +60,14 @@ edges_become('the callees alone tell', $callees, [
 # connection to the first app, when the address has long been the second's, is
 # not said to call that.
 my $later = empty_view($node, 'later');
-my $began = int(time) - 600;
-
-# One end's record of a connection, of so many seconds.
-sub record
-{
-	my ($role, $app, $local, $peer, $from, $to, %more) = @_;
-
-	return encode_json({
-		start => "@{[$began + $from]}000000000", end => "@{[$began + $to]}000000000", proto => 'tcp', role => $role,
-		local => { ip => $local->[0], port => $local->[1], app => app($app) }, peer => { ip => $peer->[0], port => $peer->[1] }, %more });
-}
-
-# What both ends tell of a call of some second.
-sub call_records
-{
-	my ($caller, $callee, $host, $at) = @_;
-	my @ends = ([ $host->{ip4}, 1024 ], [ $address, 4000 ]);
-
-	return (
-		record('client', $caller, @ends, $at, $at + 1, tx_bytes => 100, rx_bytes => 1000, connections => 1),
-		record('server', $callee, reverse(@ends), $at, $at + 1, tx_bytes => 1000, rx_bytes => 100, connections => 1));
-}
-
-my @records = (
-	call_records('alpha', 'first', $alpha, 0),
+my @from = map { [ $_->{ip4}, 1024 ] } $alpha, $beta;
+my $listener = [ $address, 4000 ];
+ingest($later,
+	both_records('alpha', $from[0], 'first', $listener, 0),
 	# open, silent, and at last talking to nobody
-	map({ record('client', 'alpha', [ $alpha->{ip4}, 1024 ], [ $address, 4000 ], 1 + 30 * $_, 31 + 30 * $_) } 0 .. 10),
-	record('client', 'alpha', [ $alpha->{ip4}, 1024 ], [ $address, 4000 ], 331, 340, tx_bytes => 50),
-	map { call_records('beta', 'second', $beta, 180 + 20 * $_) } 0 .. 8);
-$node->safe_psql('later', "SELECT topo.ingest('flow', convert_to('" . join("\n", @records) . "', 'UTF8')); SELECT topo.flush()");
+	map({ record('client', 'alpha', $from[0], $listener, 1 + 30 * $_, 31 + 30 * $_) } 0 .. 10),
+	record('client', 'alpha', $from[0], $listener, 331, 340, tx_bytes => 50),
+	map { both_records('beta', $from[1], 'second', $listener, 180 + 20 * $_) } 0 .. 8);
 calls_become('minutes later', $later, {
 	alpha => { connections => 1, failed => 0, sent => 150, received => 1000 },
 	beta => { connections => 9, failed => 0, sent => 900, received => 9000 } }, caused => \@caused);

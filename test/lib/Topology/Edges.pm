@@ -14,13 +14,14 @@ package Topology::Edges;
 use strict;
 use warnings;
 use Exporter qw(import);
+use JSON::PP;
 use List::Util qw(any uniq);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Topology;
 
 our @EXPORT = qw(name_hosts empty_view view inventory intermediary settle early_in_window next_window edge apportioned reversed
-  edges_become edges_of calls_become evidence_of never_believed);
+  edges_become edges_of calls_become evidence_of never_believed record both_records ingest);
 
 # by address
 my %host_names;
@@ -308,6 +309,41 @@ sub never_believed
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return is_deeply([ sort keys %{ $view->{wrong} } ], [], "$view->{name}: no edge was ever believed that nobody caused");
+}
+
+# the second 0 of records: a window begins, ten minutes ago
+my $began = 10 * int(time / 10) - 600;
+
+sub nanoseconds { return sprintf '%.0f', ($began + $_[0]) * 1e9 }
+
+# A host's record of a connection of one of its apps, from a second to another.  Ends
+# are address and port; more: further fields.
+sub record
+{
+	my ($role, $app, $local, $peer, $from, $to, %more) = @_;
+
+	return encode_json({
+		start => nanoseconds($from), end => nanoseconds($to), proto => 'tcp', role => $role,
+		local => { ip => $local->[0], port => $local->[1], app => app($app) },
+		peer => { ip => $peer->[0], port => $peer->[1] }, %more });
+}
+
+# What both hosts tell of one short call: 100 bytes there, 1000 back.
+sub both_records
+{
+	my ($caller, $from, $callee, $to, $at) = @_;
+
+	return (
+		record('client', $caller, $from, $to, $at, $at + 0.01, tx_bytes => 100, rx_bytes => 1000, connections => 1),
+		record('server', $callee, $to, $from, $at, $at + 0.01, tx_bytes => 1000, rx_bytes => 100, connections => 1));
+}
+
+sub ingest
+{
+	my ($view, @records) = @_;
+
+	ask($view, "SELECT topo.ingest('flow', convert_to('" . join("\n", @records) . "', 'UTF8'))");
+	return;
 }
 
 1;

@@ -1,6 +1,7 @@
-# A proxy that keeps connections to apps open, and callers that take turns: what
-# went over such a connection since it was last told may have come from whoever
-# called in all that time, and is not put down to who called in a part of it.
+# What goes into a proxy in one window and out of it in another.  A proxy keeps
+# connections open, and callers take turns: what went over such a connection since
+# it was last told may have come from whoever called in all that time, and is not
+# put down to who called in a part of it.
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
@@ -42,5 +43,19 @@ $proxy->stop;
 
 calls_become('in turns', $all, \%done, caused => \@caused);
 never_believed($all);
+
+# one call, just as a window ends: the proxy connects when the next one has begun, in
+# which another calls
+my $late = empty_view($node, 'late');
+my ($listener, @backends) = ([ $edge->{ip4}, 8001 ], map { [ $_->{ip4}, 9000 ] } $web, $shop);
+inventory([$late], intermediary('edge', 'proxy', $edge->{ip4}, undef, 'web', 'shop'));
+ingest($late,
+	both_records('alpha', [ $alpha->{ip4}, 1024 ], 'process-of-edge', $listener, 9.995),
+	both_records('process-of-edge', [ $edge->{ip4}, 1024 ], 'web', $backends[0], 10.001),
+	both_records('beta', [ $beta->{ip4}, 1024 ], 'process-of-edge', $listener, 15),
+	both_records('process-of-edge', [ $edge->{ip4}, 1025 ], 'shop', $backends[1], 15.001));
+my $once = { connections => 1, failed => 0, sent => 100, received => 1000 };
+calls_become('at the end of a window', $late, { alpha => $once, beta => $once }, caused => \@caused);
+never_believed($late);
 $node->stop('fast');
 done_testing();
