@@ -5,39 +5,42 @@
 
 RESOLVE_ROWS=${RESOLVE_ROWS:-1000000}
 
-# Resolves in a session of its own; prints seconds, edges, and in MB the most memory
-# that its process had, and what of it is shared with the server.
+# Resolves in a session of its own; prints seconds, edges, seconds of processor time, and
+# in MB the most memory that its process had, and what of it is shared with the server.
 resolve_window() {
 	# shellcheck disable=SC2016 # expanded by the shell that psql starts
 	sql -d "$1" <<-'SQL'
 		SELECT pg_backend_pid() AS pid, clock_timestamp() AS begin \gset
 		\setenv RESOLVER :pid
 		SELECT topo.flush() \g /dev/null
-		SELECT round(extract(epoch FROM clock_timestamp() - :'begin'), 2), (SELECT count(*) FROM topo_network.edge_window);
-		\! awk '/^VmHWM/ { most = $2 } /^RssShmem/ { shared = $2 } END { printf "%d %d\n", most / 1024, shared / 1024 }' /proc/$RESOLVER/status
+		SELECT extract(epoch FROM clock_timestamp() - :'begin'), (SELECT count(*) FROM topo_network.edge_window);
+		\! awk -v ticks="$(getconf CLK_TCK)" '{ print ($14 + $15) / ticks }' /proc/$RESOLVER/stat
+		\! awk '/^VmHWM/ { most = $2 } /^RssShmem/ { shared = $2 } END { print most / 1024, shared / 1024 }' /proc/$RESOLVER/status
 	SQL
 }
 
-# One shape of traffic, in a database of its own.
+# One shape of traffic, in a database of its own; prints a line, and the processor time to RESOLVED.
 bench_resolve_shape() {
-	local hub=$1 database=resolve_$1
-	set -e # a substitution does not inherit it
+	local database=resolve_$2 figures
 
-	sql -c "CREATE DATABASE $database" -c "\\c $database" -c "CREATE EXTENSION topology"
-	sql -d "$database" -v rows="$RESOLVE_ROWS" -v hub="$hub" -f "$HERE/resolve.sql" >/dev/null
-	resolve_window "$database" | tr '|\n' '  '
+	sql -c "CREATE DATABASE $database"
+	sql -d "$database" -c "CREATE EXTENSION topology"
+	sql -d "$database" -v rows="$RESOLVE_ROWS" -v hub="$2" -f "$HERE/resolve.sql" >/dev/null
+	figures=$(resolve_window "$database" | tr '|\n' '  ')
 	sql -c "DROP DATABASE $database"
+	awk -v name="$1" -v figures="$figures" -v m="$((RESOLVE_ROWS / 1000))" 'BEGIN {
+		split(figures, f, " ")
+		printf "%s: %.1f s for a million rows, %.1f s of processor time; %d edges; peak memory %d MB, and %d MB of shared buffers\n",
+			name, f[1] * 1000 / m, f[3] * 1000 / m, f[2], f[4] - f[5], f[5] }'
+	RESOLVED=$(cut -d' ' -f3 <<<"$figures")
 }
 
 bench_resolve() {
-	local bound plain with
+	local plain
 
-	bound=$(sql -c "SELECT pg_size_bytes(current_setting('topology.resolve_memory')) / 1048576")
-	plain=$(bench_resolve_shape no)
-	with=$(bench_resolve_shape yes)
-	awk -v plain="$plain" -v with="$with" -v rows="$RESOLVE_ROWS" -v bound="$bound" 'BEGIN {
-		split(plain, p, " "); split(with, w, " "); m = rows / 1000000
-		printf "without a hub: %.1f s for a million rows, %d edges; peak memory %d MB and %d MB of shared buffers\n", p[1] / m, p[2], p[3] - p[4], p[4]
-		printf "with a hub:    %.1f s for a million rows, %d edges; peak memory %d MB and %d MB of shared buffers\n", w[1] / m, w[2], w[3] - w[4], w[4]
-		printf "ratio %.2f; the bound topology.resolve_memory is %d MB\n", w[1] / p[1], bound }'
+	bench_resolve_shape "without a hub" no
+	plain=$RESOLVED
+	bench_resolve_shape "with a hub" yes
+	awk -v plain="$plain" -v hub="$RESOLVED" -v bound="$(sql -c "SHOW topology.resolve_memory")" 'BEGIN {
+		printf "with to without, in processor time: %.2f; the bound on memory (topology.resolve_memory) is %s\n", hub / plain, bound }'
 }
