@@ -178,7 +178,7 @@ $$;
 COMMENT ON FUNCTION topo.check_intermediary_kind(text) IS 'an error for a kind of intermediary that there is not';
 
 CREATE FUNCTION topo.set_intermediary(name text, kind text, address inet, port integer DEFAULT NULL,
-									  backends text[] DEFAULT NULL)
+									  backends text[] DEFAULT NULL, scope text DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -203,8 +203,8 @@ BEGIN
 	INSERT INTO topo.intermediary_backend (intermediary, port, backend)
 	SELECT DISTINCT id, set_intermediary.port, b FROM unnest(set_intermediary.backends) b;
 	PERFORM topo.set_address(set_intermediary.address, topo.node_label('intermediary', set_intermediary.name),
-							 tstzrange(NULL, NULL), set_intermediary.port);
+							 tstzrange(NULL, NULL), set_intermediary.port, set_intermediary.scope);
 END
 $$;
-COMMENT ON FUNCTION topo.set_intermediary(text, text, inet, integer, text[]) IS
+COMMENT ON FUNCTION topo.set_intermediary(text, text, inet, integer, text[], text) IS
 'say that a load balancer, NAT, gateway, proxy or virtual address holds an address, and what is behind it';

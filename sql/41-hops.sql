@@ -23,10 +23,12 @@
 --   Where nothing was told, clients that report calls to this listener and that it
 --   never saw are taken to be behind the NAT; what they do not account for stays an
 --   edge of the NAT, half believed.
+-- a kept connection to an address that was given to another: the host that has it now
+--   reports, and not this connection; half believed.
 -- virtual address (an intermediary without a host of its own holds the target): the
 --   translations told, else what the servers saw of the same client at listeners that
---   it says it never called, among the backends declared; else the one app that is
---   declared behind it; else it stays a node.
+--   it says it never called, among the backends declared, if nobody else shares the
+--   client's address; else the one app that is declared behind it; else it stays a node.
 --
 -- via has the intermediaries that translated.  What a proxy does is not told here.
 --
@@ -209,6 +211,14 @@ BEGIN
 		FROM masqueraded m LEFT JOIN (SELECT h.masqueraded AS report, sum(h.connections)::bigint AS connections
 									  FROM hidden h GROUP BY 1) h ON h.report = m.report
 		WHERE NOT EXISTS (SELECT FROM told t WHERE t.report = m.report)
+	), unconfirmed AS MATERIALIZED (
+		-- a connection kept from before to a host that reports, and knows nothing of it: maybe another held the address then
+		SELECT c.report FROM report c
+		WHERE c.by_client AND topo.connections(c.traffic) = 0 AND topo.failed(c.traffic) = 0
+		  AND EXISTS (SELECT FROM topo.reporter p WHERE p.address = c.inside AND p.scope = c.scope AND p.valid @> c.first_seen)
+		  AND NOT EXISTS (SELECT FROM report s
+						  WHERE NOT s.by_client AND s.bucket = c.bucket AND s.scope = c.scope AND s.protocol = c.protocol
+							AND s.caller = c.caller_outside AND s.target = c.inside AND s.port = c.inside_port)
 	), said AS MATERIALIZED (
 		SELECT a.scope, a.address, coalesce(a.port, 0) AS port, a.valid, a.node
 		FROM topo.address a WHERE a.source = 'inventory' AND NOT a.ambiguous
@@ -229,11 +239,14 @@ BEGIN
 			   r.role_guessed, NULL, r.shared, r.first_seen, r.last_seen,
 			   CASE WHEN r.shared THEN topo.portion(r.traffic, 0, r.rest, topo.connections(r.traffic)) ELSE r.traffic END
 		FROM remainder r
-		WHERE NOT r.shared OR 2 * r.rest > topo.connections(r.traffic)
+		WHERE NOT r.shared OR r.rest > 0
 	), attributed AS MATERIALIZED (
 		SELECT c.*, coalesce(port_said.node, said.node, known.id) AS local_owner, CASE WHEN NOT peer.ambiguous THEN peer.node END AS peer_owner,
 			   coalesce(peer.ambiguous, false) AS ambiguous,
-			   CASE WHEN c.shared THEN 0.5
+			   CASE WHEN c.shared OR u.report IS NOT NULL THEN 0.5
+					-- who only sends, and gets no answer, may send to one who is gone
+					WHEN c.by_client AND topo.connections(c.traffic) = 0 AND topo.failed(c.traffic) = 0
+						 AND topo.bytes_received(c.traffic) = 0 AND peer.source <> 'inventory' AND c.protocol = 6 THEN 0.5
 					WHEN peer.node IS NULL OR peer.ambiguous THEN 1
 					WHEN NOT peer.whole OR c.role_guessed THEN 0.5
 					WHEN peer.port IS NOT NULL OR peer.source = 'inventory' OR NOT c.by_client THEN 1
@@ -241,6 +254,7 @@ BEGIN
 		FROM counted c
 			 -- somebody may have deleted the node since
 			 LEFT JOIN topo.node known ON known.id = c.node
+			 LEFT JOIN unconfirmed u ON u.report = c.report AND c.by_client
 			 LEFT JOIN said port_said ON port_said.scope = c.scope AND port_said.address = CASE WHEN c.by_client THEN c.caller ELSE c.target END
 									 AND port_said.port = CASE WHEN c.by_client THEN c.caller_port ELSE c.port END AND port_said.valid @> c.first_seen
 			 LEFT JOIN said ON said.scope = c.scope AND said.address = CASE WHEN c.by_client THEN c.caller ELSE c.target END
@@ -255,15 +269,18 @@ BEGIN
 				AND NOT c.target <<= ANY (ARRAY['127.0.0.0/8', '::1/128']::inet[])) peer ON true
 	), declared AS MATERIALIZED (
 		SELECT * FROM topo.declared_backends()
-	), virtual AS MATERIALIZED (
-		SELECT a.report, a.bucket, a.scope, a.protocol, a.caller, a.caller_outside, a.target, a.port, a.peer_owner, a.traffic,
+	), without_host AS (
+		-- calls to what is known as an intermediary, or not known at all, and has no host that reports
+		SELECT a.report, a.bucket, a.scope, a.protocol, a.node, a.caller, a.caller_outside, a.target, a.port, a.peer_owner, a.traffic,
 			   a.first_seen, i.kind, d.has_own, d.declared,
 			   count(*) FILTER (WHERE NOT d.declared) OVER (PARTITION BY a.bucket, a.scope, a.caller, a.protocol) AS undeclared
-		FROM attributed a JOIN topo.intermediary i ON i.node = a.peer_owner
+		FROM attributed a LEFT JOIN topo.intermediary i ON i.node = a.peer_owner
 			 CROSS JOIN LATERAL (SELECT coalesce(bool_or(d.port = a.port), false) AS has_own, coalesce(bool_or(d.port IS NULL OR d.port = a.port), false) AS declared
 								 FROM declared d WHERE d.intermediary = i.node) d
-		WHERE a.by_client AND NOT a.translated
+		WHERE a.by_client AND NOT a.translated AND (a.peer_owner IS NULL OR i.node IS NOT NULL)
 		  AND NOT EXISTS (SELECT FROM topo.reporter p WHERE p.address = a.target AND p.scope = a.scope AND p.valid @> a.first_seen)
+	), virtual AS MATERIALIZED (
+		SELECT * FROM without_host w WHERE w.kind IS NOT NULL
 	), redirected AS MATERIALIZED (
 		SELECT v.report, v.bucket, t.out_client_address, t.out_target_address AS target, t.out_target_port AS port, sum(t.connections) AS weight
 		FROM virtual v JOIN topo_network.translation t
@@ -275,7 +292,7 @@ BEGIN
 		WHERE t.connections > 0
 		GROUP BY 1, 2, 3, 4, 5
 	), stray AS MATERIALIZED (
-		SELECT s.bucket, s.scope, s.protocol, s.caller, s.node, s.target, s.port, topo.weight(s.traffic) AS weight
+		SELECT s.bucket, s.scope, s.protocol, s.caller, s.node, s.target, s.port, s.first_seen, topo.weight(s.traffic) AS weight
 		FROM report s
 		WHERE s.covered AND s.nat IS NULL AND s.node IS NOT NULL
 		  AND (s.bucket, s.scope, s.caller) IN (SELECT v.bucket, v.scope, v.caller_outside FROM virtual v)
@@ -283,17 +300,23 @@ BEGIN
 						  WHERE c.by_client AND c.bucket = s.bucket AND c.scope = s.scope AND c.protocol = s.protocol
 							AND c.caller_outside = s.caller AND c.inside = s.target AND c.inside_port = s.port)
 	), answer AS MATERIALIZED (
-		SELECT r.report, r.target, r.port, NULL::bigint AS node, r.out_client_address AS translated_to, r.weight
+		SELECT r.report, r.target, r.port, NULL::bigint AS node, true AS declared, r.out_client_address AS translated_to, r.weight
 		FROM redirected r
 		UNION ALL
-		SELECT v.report, s.target, s.port, s.node, NULL, s.weight::numeric
-		FROM virtual v JOIN stray s ON s.bucket = v.bucket AND s.scope = v.scope AND s.protocol = v.protocol AND s.caller = v.caller_outside
+		SELECT v.report, s.target, s.port, coalesce(p.node, w.node, s.node), v.declared, NULL, s.weight::numeric
+		FROM virtual v JOIN stray s ON v.kind = 'virtual_address' AND s.bucket = v.bucket AND s.scope = v.scope AND s.protocol = v.protocol AND s.caller = v.caller_outside
+			 LEFT JOIN said p ON p.scope = s.scope AND p.address = s.target AND p.port = s.port AND p.valid @> s.first_seen
+			 LEFT JOIN said w ON w.scope = s.scope AND w.address = s.target AND w.port = 0 AND w.valid @> s.first_seen
 		WHERE NOT EXISTS (SELECT FROM redirected r WHERE r.report = v.report) AND s.weight > 0
 		  AND CASE WHEN v.declared
-				   THEN EXISTS (SELECT FROM declared d JOIN topo.node n ON n.id = s.node
+				   THEN EXISTS (SELECT FROM declared d JOIN topo.node n ON n.id = coalesce(p.node, w.node, s.node)
 								WHERE d.intermediary = v.peer_owner AND topo.is_behind(d.port, v.port, v.has_own)
 								  AND d.node IN (n.id, topo.app_of(n)))
 				   ELSE v.undeclared = 1 END
+		  -- what was seen of an address may be anybody's who shares it
+		  AND NOT EXISTS (SELECT FROM report o
+						  WHERE o.by_client AND o.bucket = v.bucket AND o.scope = v.scope AND o.caller_outside = v.caller_outside
+							AND o.node IS DISTINCT FROM v.node)
 	), divided AS (
 		SELECT a.*, sum(a.weight) OVER (PARTITION BY a.report ORDER BY a.target, a.port, a.translated_to) AS upto,
 			   sum(a.weight) OVER (PARTITION BY a.report) AS total
@@ -323,7 +346,7 @@ BEGIN
 	SELECT a.bucket, a.scope, a.caller, a.local_owner, false, d.target,
 		   coalesce(d.node, CASE WHEN NOT peer.ambiguous THEN peer.node END), coalesce(peer.ambiguous, false), d.port,
 		   array_remove(ARRAY[a.peer_owner, n.node], NULL),
-		   CASE WHEN a.role_guessed THEN 0.5 WHEN d.node IS NOT NULL OR peer.port IS NOT NULL OR peer.source = 'inventory' THEN 1 ELSE 0.9 END,
+		   CASE WHEN a.role_guessed THEN 0.5 WHEN d.node IS NOT NULL AND NOT d.declared THEN 0.9 WHEN d.node IS NOT NULL OR peer.port IS NOT NULL OR peer.source = 'inventory' THEN 1 ELSE 0.9 END,
 		   a.first_seen, a.last_seen,
 		   topo.portion(a.traffic, (d.upto - d.weight)::bigint, d.upto::bigint, d.total::bigint)
 	FROM attributed a JOIN divided d ON d.report = a.report

@@ -33,7 +33,7 @@ CREATE TYPE topo.absorb_hop AS (src bigint, dst bigint, listener integer, via bi
 								first_seen timestamptz, last_seen timestamptz, traffic topo.traffic);
 COMMENT ON TYPE topo.absorb_hop IS 'a hop from or to an intermediary, for absorb_hops()';
 
-CREATE TYPE topo.absorb_backend AS (intermediary bigint, port integer, node bigint);
+CREATE TYPE topo.absorb_backend AS (intermediary bigint, port integer, node bigint, app bigint);
 COMMENT ON TYPE topo.absorb_backend IS 'what the inventory declares behind a listener of an intermediary; a port of NULL: behind each';
 
 CREATE FUNCTION topo.absorb_hops(nodes topo.absorb_node[], hops topo.absorb_hop[], backends topo.absorb_backend[], most bigint)
@@ -158,7 +158,7 @@ BEGIN
 			 JOIN (SELECT p.bucket, array_agg((p.id, p.app, p.between, p.reports)::topo.absorb_node ORDER BY p.label COLLATE "C") AS nodes
 				   FROM end_point p GROUP BY p.bucket) p ON p.bucket = w.bucket
 			 CROSS JOIN LATERAL topo.absorb_hops(p.nodes, w.hops,
-				ARRAY(SELECT (d.intermediary, d.port, d.node)::topo.absorb_backend FROM topo.declared_backends() d), most) a
+				ARRAY(SELECT (d.intermediary, d.port, d.node, d.app)::topo.absorb_backend FROM topo.declared_backends() d), most) a
 	), edge AS (
 		SELECT e.bucket, e.src, e.dst, e.via,
 			   max(e.confidence) AS confidence, max(e.app_confidence) AS app_confidence,
@@ -287,7 +287,7 @@ SET jit = off -- compiling these plans takes longer than it saves
 AS $$
 DECLARE
 	-- a share for each of the sorts and hashes that a statement may have at once
-	memory CONSTANT text := greatest(pg_size_bytes(current_setting('topology.resolve_memory')) / 16384, 1024) || 'kB';
+	memory CONSTANT text := greatest(pg_size_bytes(current_setting('topology.resolve_memory')) / 32768, 512) || 'kB';
 	callers_memory CONSTANT text := current_setting('work_mem');
 	buckets timestamptz[];
 	shrunk topo.edge_key[];

@@ -19,6 +19,7 @@
 /* What is not certain is believed so much at the most. */
 #define APPORTIONED_MOST 0.8
 #define INCOMPLETE_MOST  0.9
+#define ONE_SEEN         0.95
 
 static int
 compare_states(const void *a, const void *b)
@@ -143,14 +144,42 @@ may_follow(const absorb_window *window, const absorb_state *state, const absorb_
 	return !is_anothers(window, state->node, hop->dst);
 }
 
+/* One more of those declared: the one there is, or that there are several. */
+static void
+join_sole(int *sole, bool first, int node)
+{
+	*sole = first || *sole == node ? node : -1;
+}
+
+/* Note what is declared for a state, if it is one thing. */
+static void
+find_sole(const absorb_window *window, absorb_state *state)
+{
+	bool own = state->listener != 0 && has_declared(window, state->node, state->listener);
+	bool first = true;
+
+	state->sole = -1;
+	state->sole_app = -1;
+	for (int i = 0; i < window->backend_count; i++)
+	{
+		const absorb_backend *backend = &window->backends[i];
+
+		if (backend->intermediary != state->node || backend->port != (own ? state->listener : 0))
+			continue;
+		join_sole(&state->sole, first, backend->node);
+		join_sole(&state->sole_app, first, backend->app);
+		first = false;
+	}
+	state->declared = !first;
+}
+
 /* Give a state those hops that leave its node, first to last - 1 of leaving, that may follow. */
 static void
 form_group(absorb_window *window, absorb_state *state, const int *leaving, int count)
 {
 	int64 bytes = 0;
 
-	state->declared = has_declared(window, state->node, 0) ||
-					  (state->listener != 0 && has_declared(window, state->node, state->listener));
+	find_sole(window, state);
 	state->group = palloc(sizeof(int) * Max(count, 1));
 	for (int i = 0; i < count; i++)
 		if (may_follow(window, state, &window->hops[leaving[i]]))
@@ -246,9 +275,11 @@ static void
 begin_path(absorb_window *window, absorb_hop *hop)
 {
 	absorb_state *state = &window->states[hop->state];
-	bool news = join_caller(&state->caller, hop->src);
+	/* where the host does not report, there may be others */
+	bool seen = window->nodes[state->node].reports;
+	bool news = join_caller(&state->caller, seen ? hop->src : ABSORB_SEVERAL);
 
-	news |= join_caller(&state->caller_app, window->nodes[hop->src].app);
+	news |= join_caller(&state->caller_app, seen ? window->nodes[hop->src].app : ABSORB_SEVERAL);
 	hop->source = true;
 	state->callers++;
 	if (news)
@@ -350,16 +381,17 @@ absorb_confidence(const absorb_window *window, const absorb_hop *hop, const abso
 {
 	const absorb_state *state = &window->states[hop->state];
 	float confidence = Min(hop->confidence, share->confidence);
-	bool certain = apps ? state->callee_apps == 1 || share->one_caller_app
-						: state->callees == 1 || share->one_caller;
+	bool one = apps ? state->callee_apps == 1 || share->one_caller_app
+					: state->callees == 1 || share->one_caller;
 
 	if (share->via_count == 0)
 		return hop->confidence;
-	if (!certain)
-	{
-		double connections = (double) Max(hop->connections, 1);
-
-		confidence *= APPORTIONED_MOST * (1 - pow(1 - share->share, connections));
-	}
+	if (apps ? share->sure_app : share->sure)
+		return confidence;
+	if (one)
+		confidence *= ONE_SEEN;
+	else
+		confidence *=
+			APPORTIONED_MOST * (1 - pow(1 - share->share, (double) Max(hop->connections, 1)));
 	return state->complete ? confidence : Min(confidence, INCOMPLETE_MOST);
 }

@@ -14,13 +14,16 @@
  * whatever chains and loops there are, and the hops that leave the intermediaries
  * are in no edge of their own.
  *
- * An edge is certain where its listeners have one caller or one callee: at the
- * level of nodes (confidence) and at that of apps (app_confidence).  Otherwise it
- * is apportioned, and believed 0.8 (1 - (1 - p)^n): the chance that one at
- * least of A's n connections went to a callee whose share is p, and never more
- * than 0.8, since who balances by path or by caller does not do so by chance.
- * Nothing is certain where an intermediary's own host does not report and its
- * backends are not declared: there may be callers and callees that are not seen.
+ * What comes to a listener of which the inventory declares one backend goes to that
+ * one for certain.  Otherwise nothing is: an intermediary makes calls of its own
+ * (health checks), answers some itself, and what goes in and out need not fall into
+ * the same window.  Where one callee or one caller was seen, an edge is believed
+ * 0.95; where there were several, 0.8 (1 - (1 - p)^n): the chance that one at
+ * least of A's n connections went to a callee whose share is p, and never more than
+ * 0.8, since who balances by path or by caller does not do so by chance.  Where the
+ * intermediary's own host does not report there may be callers and callees that are
+ * not seen, and one caller is as good as several.  confidence is between nodes,
+ * app_confidence between their apps.
  *
  * A hop stays what it is where nothing leaves the intermediary in the window,
  * where it failed, where callers times callees of a listener are more than the
@@ -64,6 +67,7 @@ typedef struct absorb_backend
 	int intermediary;
 	int32 port;
 	int node; /* itself, or the app of what is behind */
+	int app;  /* of node */
 } absorb_backend;
 
 /* One callee of a state. */
@@ -74,8 +78,10 @@ typedef struct absorb_share
 	int via_count;
 	double share; /* all shares of a state together are 1 */
 	float confidence;
-	bool one_caller; /* nobody else's traffic could have gone there */
+	bool one_caller; /* nobody else was seen whose traffic could have gone there */
 	bool one_caller_app;
+	bool sure; /* by what is declared */
+	bool sure_app;
 } absorb_share;
 
 typedef struct absorb_state
@@ -87,7 +93,9 @@ typedef struct absorb_state
 	double total;  /* of the group's weights */
 	bool by_bytes; /* what these are */
 	bool declared;
-	bool complete; /* all that goes in and out here, and behind here, is known */
+	int sole;      /* the one backend that is declared, -1: none or several */
+	int sole_app;  /* the one app whose backends are declared */
+	bool complete; /* all that goes in and out here, and behind here, was seen */
 	bool demanded;
 	bool wide; /* its hops stay what they are */
 	int callers;

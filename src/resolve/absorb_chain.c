@@ -142,6 +142,8 @@ settle_shares(const absorb_window *window, absorb_state *state, share_list *list
 		last->confidence = Max(last->confidence, share->confidence);
 		last->one_caller |= share->one_caller;
 		last->one_caller_app |= share->one_caller_app;
+		last->sure |= share->sure;
+		last->sure_app |= share->sure_app;
 	}
 	state->shares = list->items;
 	state->share_count = count;
@@ -177,12 +179,16 @@ static void
 add_hop(const absorb_window *window, share_list *list, const absorb_state *state,
 		const absorb_hop *hop, double weight, const int *way, int way_count)
 {
+	/* in a loop, what is declared of one state says little */
+	bool in_order = way_count == 1;
 	double chance = weight * weight_of(state, hop) / state->total;
 	absorb_share callee = {.dst = hop->dst,
 						   .share = 1,
 						   .confidence = hop->confidence,
 						   .one_caller = hop->caller >= 0,
-						   .one_caller_app = hop->caller_app >= 0};
+						   .one_caller_app = hop->caller_app >= 0,
+						   .sure = true,
+						   .sure_app = true};
 	const absorb_state *behind = hop->state >= 0 ? &window->states[hop->state] : NULL;
 	const absorb_share *shares = behind ? behind->shares : &callee;
 	int count = behind ? behind->share_count : 1;
@@ -193,6 +199,8 @@ add_hop(const absorb_window *window, share_list *list, const absorb_state *state
 
 		share.share *= chance;
 		share.confidence = Min(share.confidence, hop->confidence);
+		share.sure &= in_order && state->sole == hop->dst;
+		share.sure_app &= in_order && state->sole_app == window->nodes[hop->dst].app;
 		/* absorbed behind, in an intermediary that nothing leaves */
 		if (behind && share.via_count == 0)
 		{
@@ -219,7 +227,7 @@ absorb_here(const absorb_window *window, absorb_state *state)
 static bool
 is_known(const absorb_window *window, const absorb_state *state)
 {
-	return state->declared || window->nodes[state->node].reports;
+	return window->nodes[state->node].reports;
 }
 
 static void

@@ -53,6 +53,7 @@ enum
 	BACKEND_INTERMEDIARY,
 	BACKEND_PORT,
 	BACKEND_NODE,
+	BACKEND_APP,
 	BACKEND_COLUMNS
 };
 
@@ -265,6 +266,8 @@ read_backends(absorption *work, const row_reader *reader)
 		backends[i].intermediary = number_of(work, DatumGetInt64(values[BACKEND_INTERMEDIARY]));
 		backends[i].port = nulls[BACKEND_PORT] ? 0 : DatumGetInt32(values[BACKEND_PORT]);
 		backends[i].node = number_of(work, DatumGetInt64(values[BACKEND_NODE]));
+		backends[i].app = nulls[BACKEND_APP] ? backends[i].node
+											 : number_of(work, DatumGetInt64(values[BACKEND_APP]));
 	}
 	work->window.backends = backends;
 	work->window.backend_count = reader->count;

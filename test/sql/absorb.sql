@@ -29,12 +29,12 @@ BEGIN
 		   a.confidence, a.app_confidence, topo.connections(a.traffic), topo.bytes_sent(a.traffic)
 	FROM topo.absorb_hops(nodes, edges,
 		ARRAY(SELECT ((SELECT id FROM name WHERE name = split_part(split_part(b, ' ', 1), ':', 1)), nullif(split_part(split_part(b, ' ', 1), ':', 2), '')::integer,
-					  (SELECT id FROM name WHERE name = split_part(b, ' ', 2)))::topo.absorb_backend FROM unnest(backends) b), most) a
+					  (SELECT id FROM name WHERE name = split_part(b, ' ', 2)), (SELECT id FROM name WHERE name = split_part(split_part(b, ' ', 2), '/', 1)))::topo.absorb_backend FROM unnest(backends) b), most) a
 	ORDER BY 1, 2, 3;
 END
 $$;
 \set ECHO all
--- One caller, two callees: both are certain, and share as the traffic does.
+-- One caller, two callees: they share as the traffic does; nearly certain, since an intermediary may call for itself.
 SELECT * FROM pg_temp.absorb('{a LB:80 1000 10,LB x:8080 300 3,LB y:8080 900 9}');
 -- Two callers, one callee.
 SELECT * FROM pg_temp.absorb('{a LB:80 1000 10,b LB:80 1 1,LB x:8080 1002 11}');
@@ -46,11 +46,13 @@ SELECT * FROM pg_temp.absorb('{a LB:80 1000 10,b LB:80 100 1,LB x/1:8080 300 3,L
 SELECT * FROM pg_temp.absorb('{a LB:80 1000 10,b LB:81 100 1,LB x:8080 300 3,LB y:8080 900 9}', '{LB:80 x,LB:81 y}');
 -- What no listener was declared is behind the one of which nothing is.
 SELECT * FROM pg_temp.absorb('{a LB:80 1000 10,b LB:81 100 1,LB x:8080 300 3,LB y:8080 900 9}', '{LB:80 x}');
--- Where its host does not report and nothing is declared, nothing is certain.
+-- Where its host does not report there may be others; what is declared is certain all the same.
 SELECT * FROM pg_temp.absorb('{a *lb:80 1000 10,*lb x:8080 300 3}');
 SELECT * FROM pg_temp.absorb('{a *lb:80 1000 10,*lb x:8080 300 3}', '{*lb x}');
 -- A chain is named in its order.
 SELECT * FROM pg_temp.absorb('{a EDGE:443 1000 10,EDGE MESH:80 1000 10,MESH x:8080 600 6,MESH y:8080 400 4}');
+SELECT * FROM pg_temp.absorb('{a EDGE:443 1000 10,EDGE MESH:80 1000 10,MESH x/1:8080 600 6,MESH x/2:8080 400 4}', '{EDGE MESH,MESH x}');
+SELECT * FROM pg_temp.absorb('{a EDGE:443 1000 10,EDGE MESH:80 1000 10,MESH x/1:8080 600 6}', '{EDGE MESH,MESH x/1}');
 -- A loop: what comes back goes round again, until it is out.
 SELECT * FROM pg_temp.absorb('{a P:1 1000 10,P Q:1 2000 20,Q P:1 1000 10,Q x:1 1000 10}');
 SELECT * FROM pg_temp.absorb('{a P:1 1000 10,P P:1 500 5,P x:1 500 5}');
