@@ -91,12 +91,54 @@ ephemeral_ports_are_dropped(void **state)
 	{
 		records[i].role = FLOW_ROLE_SERVER;
 		records[i].local_port = 6379;
+		records[i].nat_local_port = 443;
 		records[i].peer_port = records[i].nat_peer_port = (uint16_t) (40000 + i);
 	}
 	window = merge_of(records, LENGTH_OF(records));
 	assert_int_equal(window.local_port, 6379);
 	assert_int_equal(window.peer_port, 0);
+	assert_int_equal(window.nat_local_port, 443);
 	assert_int_equal(window.nat_peer_port, 0);
+}
+
+static void
+a_forwarders_ports_are_those_of_the_called(void **state)
+{
+	flow_record records[100];
+	flow_window window;
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH_OF(records); i++)
+	{
+		records[i] = sample_record();
+		records[i].role = FLOW_ROLE_FORWARDER;
+		records[i].local_port = (uint16_t) (i + 1);
+		records[i].nat_local_port = (uint16_t) (50000 + i);
+		if (i % 2 == 0)
+			records[i].app = records[i].cluster = (flow_text){NULL, 0};
+	}
+	window = merge_of(records, LENGTH_OF(records));
+	assert_int_equal(window.role, FLOW_ROLE_FORWARDER);
+	assert_int_equal(window.local_port, 0);
+	assert_int_equal(window.peer_port, 6379);
+	assert_int_equal(window.nat_local_port, 0);
+	assert_int_equal(window.nat_peer_port, 7000);
+	assert_int_equal(window.counters.connections, 100);
+}
+
+static void
+a_forwarder_names_no_workload(void **state)
+{
+	flow_window_table *table = new_table(NO_BOUND);
+	flow_record record = sample_record();
+
+	(void) state;
+	record.role = FLOW_ROLE_FORWARDER;
+	assert_true(flow_window_table_add(table, &record));
+	assert_text(flow_window_table_entry(table, 0)->app, NULL);
+	assert_text(flow_window_table_entry(table, 0)->cluster, NULL);
+	assert_text(flow_window_table_entry(table, 0)->scope, "vpc-1");
+	flow_window_table_destroy(table);
 }
 
 static void
@@ -367,6 +409,8 @@ main(void)
 		cmocka_unit_test(a_record_becomes_an_entry),
 		cmocka_unit_test(texts_are_the_tables_own),
 		cmocka_unit_test(ephemeral_ports_are_dropped),
+		cmocka_unit_test(a_forwarders_ports_are_those_of_the_called),
+		cmocka_unit_test(a_forwarder_names_no_workload),
 		cmocka_unit_test(a_role_not_given_is_guessed_from_the_lower_port),
 		cmocka_unit_test(a_known_role_confirms_a_guessed_one),
 		cmocka_unit_test(windows_begin_rounded_down),
