@@ -163,6 +163,16 @@ forward_tell(const struct flow_tuple *before, const struct flow_tuple *after, __
 	event_submit(event);
 }
 
+/* In more than the client's port, which conntrack changes where it is taken. */
+static __always_inline bool
+forward_translates(const struct flow_tuple *before, const struct flow_tuple *after)
+{
+	struct flow_tuple kept = *after;
+
+	kept.local_port = before->local_port;
+	return !tuples_equal(before, &kept);
+}
+
 /*
  * The first packet of a connection of others: it is not confirmed yet, which it
  * will be right after us.  What a socket here sent, that socket's events tell.
@@ -187,7 +197,7 @@ forward_look(struct sk_buff *skb, const struct nf_hook_state *hook)
 	after.peer_port = back.local_port;
 	__builtin_memcpy(after.local, back.peer, sizeof(after.local));
 	__builtin_memcpy(after.peer, back.local, sizeof(after.peer));
-	if (!tuples_equal(&before, &after))
+	if (forward_translates(&before, &after))
 		forward_tell(&before, &after, protocol, hook->net->ns.inum);
 }
 

@@ -137,6 +137,17 @@ role_of(const flow_record *record, bool server)
 	return server ? FLOW_ROLE_SERVER : FLOW_ROLE_CLIENT;
 }
 
+/* What is left of an end's translation when ephemeral ports are dropped: nothing, maybe. */
+static void
+settle_end(flow_address *translated, uint16_t *translated_port, const flow_address *address,
+		   uint16_t port)
+{
+	if (*translated_port != port || flow_address_compare(translated, address) != 0)
+		return;
+	*translated = (flow_address){0};
+	*translated_port = 0;
+}
+
 /* The entry that record would be alone, its texts still the record's. */
 static flow_window
 window_of_record(const flow_record *record, int64_t window_ns)
@@ -161,6 +172,8 @@ window_of_record(const flow_record *record, int64_t window_ns)
 		.scope = record->scope,
 	};
 
+	settle_end(&window.nat_local, &window.nat_local_port, &window.local, window.local_port);
+	settle_end(&window.nat_peer, &window.nat_peer_port, &window.peer, window.peer_port);
 	if (window.role != FLOW_ROLE_FORWARDER)
 	{
 		window.app = record->app;

@@ -20,13 +20,12 @@
 /*
  * One entry.  The port of the listening side is kept, the other is 0: for
  * FLOW_ROLE_CLIENT and FLOW_ROLE_FORWARDER peer_port, for FLOW_ROLE_SERVER
- * local_port; likewise of the translated ports, where that end is translated.  A
- * forwarder's entry has no workload: its local end is another host.  A record
- * without a role is given one when added: the lower port listens (a port of 0
- * is not known and counts as the highest; with equal ports the local side is
- * taken for the client), and role_guessed is set.  It stays set as long as no
- * record that knows its role has been merged into the entry.  Texts are owned
- * by the table; an empty one is stored as absent.
+ * local_port; likewise of the translated ports, where that end is translated: in
+ * more than the port that is dropped.  A forwarder's entry has no workload: its local end is
+ * another host.  A record without a role is given one when added: the lower port listens (a port of
+ * 0 is not known and counts as the highest; with equal ports the local side is taken for the
+ * client), and role_guessed is set.  It stays set as long as no record that knows its role has been
+ * merged into the entry.  Texts are owned by the table; an empty one is stored as absent.
  */
 typedef struct flow_window
 {

@@ -102,6 +102,29 @@ ephemeral_ports_are_dropped(void **state)
 }
 
 static void
+an_end_of_which_only_the_dropped_port_changes_is_not_translated(void **state)
+{
+	flow_record record = sample_record();
+	flow_window window;
+
+	(void) state;
+	record.nat_local = record.local;
+	record.nat_peer = record.peer;
+	window = merge_of(&record, 1);
+	assert_int_equal(window.nat_local.family, 0);
+	assert_int_equal(window.nat_local_port, 0);
+	assert_address(window.nat_peer, "10.0.1.9");
+	assert_int_equal(window.nat_peer_port, 7000);
+
+	record.role = FLOW_ROLE_SERVER;
+	window = merge_of(&record, 1);
+	assert_address(window.nat_local, "10.0.0.7");
+	assert_int_equal(window.nat_local_port, 1024);
+	assert_int_equal(window.nat_peer.family, 0);
+	assert_int_equal(window.nat_peer_port, 0);
+}
+
+static void
 a_forwarders_ports_are_those_of_the_called(void **state)
 {
 	flow_record records[100];
@@ -409,6 +432,7 @@ main(void)
 		cmocka_unit_test(a_record_becomes_an_entry),
 		cmocka_unit_test(texts_are_the_tables_own),
 		cmocka_unit_test(ephemeral_ports_are_dropped),
+		cmocka_unit_test(an_end_of_which_only_the_dropped_port_changes_is_not_translated),
 		cmocka_unit_test(a_forwarders_ports_are_those_of_the_called),
 		cmocka_unit_test(a_forwarder_names_no_workload),
 		cmocka_unit_test(a_role_not_given_is_guessed_from_the_lower_port),
