@@ -4,8 +4,10 @@
  *
  * One tracepoint sees every TCP state change and tells of connections that
  * end; two iterators, read by the worker, tell of what lives; the cgroup hooks
- * count datagrams.  None of them is of the trampoline kind (fentry, lsm) or a
- * kprobe, which not every kernel has.  Needs Linux 5.19 with BTF.
+ * count datagrams and look at the addresses that packets leave with; a program
+ * of netfilter looks at what the host forwards.  None of them is of the
+ * trampoline kind (fentry, lsm) or a kprobe, which not every kernel has.  Needs
+ * Linux 5.19 with BTF; 6.4 for what is forwarded.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
@@ -24,12 +26,15 @@
 
 #include "bpf/flow_event.h"
 
-#define AF_INET  2
-#define AF_INET6 10
+#define AF_INET   2
+#define AF_INET6  10
+#define NF_ACCEPT 1
 
+#include "bpf/packet.bpf.h"
 #include "bpf/ring.bpf.h"
 #include "bpf/process.bpf.h"
 #include "bpf/tcp.bpf.h"
+#include "bpf/translation.bpf.h"
 #include "bpf/udp.bpf.h"
 #include "bpf/bootstrap.bpf.h"
 
@@ -123,11 +128,24 @@ snapshot_udp(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
+/* Whether datagrams are counted, in the hook that is there for TCP too. */
+const volatile bool count_udp = true;
+
 SEC("cgroup_skb/egress")
 int
-udp_egress(struct __sk_buff *skb)
+egress(struct __sk_buff *skb)
 {
-	udp_count(skb, true);
+	struct bpf_sock *sk = skb->sk;
+
+	if (!sk)
+		return 1;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return 1;
+	if (sk->protocol == IPPROTO_TCP)
+		tcp_look(skb, sk);
+	else if (count_udp && sk->protocol == IPPROTO_UDP)
+		udp_count(skb, sk, true);
 	return 1;
 }
 
@@ -135,8 +153,23 @@ SEC("cgroup_skb/ingress")
 int
 udp_ingress(struct __sk_buff *skb)
 {
-	udp_count(skb, false);
+	struct bpf_sock *sk = skb->sk;
+
+	if (!sk)
+		return 1;
+	sk = bpf_sk_fullsock(sk);
+	if (sk && sk->protocol == IPPROTO_UDP)
+		udp_count(skb, sk, false);
 	return 1;
+}
+
+/* At the end of the way of packets that this host sends, or sends on. */
+SEC("netfilter")
+int
+forward(struct bpf_nf_ctx *ctx)
+{
+	forward_look(ctx->skb, ctx->state);
+	return NF_ACCEPT;
 }
 
 SEC("cgroup/sock_create")

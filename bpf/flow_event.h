@@ -8,6 +8,10 @@
  * and needs no memory of connections.  Raise FLOW_EVENT_VERSION whenever a
  * struct below changes: a reader refuses pins and events of another version.
  *
+ * A host that forwards tells of each connection to which it gives other
+ * addresses: one event, with the role of a forwarder, of which local is the
+ * client and peer what the client called.
+ *
  * Times are nanoseconds of CLOCK_BOOTTIME, ports are in host order, and an
  * IPv4 address, mapped into IPv6 or not, fills the first four bytes.
  */
@@ -17,7 +21,7 @@
 #include <linux/types.h>
 #include <linux/bpf.h>
 
-#define FLOW_EVENT_VERSION 1
+#define FLOW_EVENT_VERSION 2
 
 #define FLOW_COMM_SIZE       16
 #define FLOW_CGROUP_SIZE     128
@@ -28,7 +32,8 @@
 enum flow_event_kind
 {
 	FLOW_EVENT_SNAPSHOT = 1, /* the connection lives: counters moved, or a heartbeat */
-	FLOW_EVENT_CLOSE = 2     /* its last event */
+	FLOW_EVENT_CLOSE = 2,    /* its last event */
+	FLOW_EVENT_FORWARD = 3   /* a connection of others begins, and is translated here */
 };
 
 /* The local side's role; the same numbers as flow_role. */
@@ -36,7 +41,19 @@ enum flow_event_role
 {
 	FLOW_EVENT_ROLE_UNKNOWN = 0,
 	FLOW_EVENT_ROLE_CLIENT = 1,
-	FLOW_EVENT_ROLE_SERVER = 2
+	FLOW_EVENT_ROLE_SERVER = 2,
+	FLOW_EVENT_ROLE_FORWARDER = 3
+};
+
+/* Both ends of a connection, as seen from the local one; a family of 0: none. */
+struct flow_tuple
+{
+	__u8 local[16];
+	__u8 peer[16];
+	__u16 local_port;
+	__u16 peer_port;
+	__u8 family; /* 4 or 6 */
+	__u8 reserved[3];
 };
 
 /*
@@ -75,6 +92,7 @@ struct flow_event
 	__u32 rtt_us; /* smoothed round trip, 0: none */
 	__u32 connections;
 	__u32 failed;
+	struct flow_tuple translated; /* as it is on the wire, where address translation changed it */
 	char comm[FLOW_COMM_SIZE];
 };
 
@@ -95,13 +113,22 @@ struct flow_reported
 #define FLOW_SOCKET_COUNTED     (1 << 2) /* its connection has been told */
 #define FLOW_SOCKET_CLOSED      (1 << 3)
 
-/* Storage of a socket; all but lock, role, process and comm change under lock. */
+/* Whether a socket's connection is translated: flow_socket.translation. */
+enum flow_translation
+{
+	FLOW_TRANSLATION_UNKNOWN = 0, /* no packet of it was looked at */
+	FLOW_TRANSLATION_NONE = 1,
+	FLOW_TRANSLATION_KNOWN = 2
+};
+
+/* Storage of a socket; flags, times and counters change under lock. */
 struct flow_socket
 {
 	struct bpf_spin_lock lock;
 	__u8 role;
 	__u8 flags;
-	__u16 reserved;
+	__u8 translation; /* flow_translation */
+	__u8 reserved;
 	struct flow_process_key process;
 	__u64 since;      /* where the next delta begins */
 	__u64 last_event; /* when the last one was written; 0: none yet */
@@ -140,6 +167,7 @@ struct flow_udp
 	__u32 connections;
 	__u32 netns;
 	__u32 reserved_too;
+	struct flow_tuple sent; /* the last packet's, on the wire; none: family 0 */
 	char comm[FLOW_COMM_SIZE];
 };
 
@@ -166,7 +194,7 @@ struct flow_process
 struct flow_lost
 {
 	__u64 events;      /* the ring was full */
-	__u64 connections; /* of those events, and what follows too */
+	__u64 connections; /* of those events that tell of sockets, and what follows too */
 	__u64 failed;
 	__u64 tx_bytes;
 	__u64 rx_bytes;

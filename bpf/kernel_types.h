@@ -90,6 +90,65 @@ struct socket
 	struct sock *sk;
 };
 
+union nf_inet_addr
+{
+	__u32 all[4];
+};
+
+union nf_conntrack_man_proto
+{
+	__be16 all;
+};
+
+struct nf_conntrack_man
+{
+	union nf_inet_addr u3;
+	union nf_conntrack_man_proto u;
+	__u16 l3num;
+};
+
+struct nf_conntrack_tuple
+{
+	struct nf_conntrack_man src;
+	struct
+	{
+		union nf_inet_addr u3;
+		union
+		{
+			__be16 all;
+		} u;
+		__u8 protonum;
+	} dst;
+};
+
+struct nf_conntrack_tuple_hash
+{
+	struct nf_conntrack_tuple tuple;
+};
+
+struct nf_conn
+{
+	struct nf_conntrack_tuple_hash tuplehash[2];
+	unsigned long status;
+};
+
+struct sk_buff
+{
+	unsigned long _nfct;
+};
+
+struct nf_hook_state
+{
+	struct sock *sk;
+	struct net *net;
+};
+
+struct bpf_nf_ctx
+{
+	const struct nf_hook_state *state;
+	struct sk_buff *skb;
+};
+
 struct file;
 
 /* parent became __parent in 6.15. */

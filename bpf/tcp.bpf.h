@@ -23,8 +23,13 @@
 
 #define SOCK_DONE_BIT (1UL << 1)
 
+#define ACCEPTED_PATIENCE 1000000000ULL /* ns */
+
 /* A live connection says at least this often that it lives. */
 const volatile __u64 heartbeat_interval = 30000000000ULL;
+
+/* Whether the egress hook is there. */
+const volatile bool packets_seen = true;
 
 /*
  * A socket's storage.  Made when it connects, listens or is created (UDP), by
@@ -38,6 +43,19 @@ struct
 	__type(key, int);
 	__type(value, struct flow_socket);
 } sockets SEC(".maps");
+
+/*
+ * Connections whose address is translated.  Inserted by the egress hook, once
+ * for each (tcp_look); read by the close hook and the snapshot; deleted when the
+ * socket connects anew; freed by the kernel with the socket.
+ */
+struct
+{
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct flow_tuple);
+} translations SEC(".maps");
 
 /* A socket's counters as they stand. */
 struct tcp_totals
@@ -188,29 +206,6 @@ tcp_lose_delta(const struct tcp_delta *delta)
 	__sync_fetch_and_add(&here->rx_packets, delta->rx_packets);
 }
 
-/* Copy an IPv6 address; one that carries an IPv4 address becomes that.  Returns 4 or 6. */
-static __always_inline __u8
-copy_address(__u8 *to, const __u32 from[4])
-{
-	__u32 *words = (__u32 *) to;
-	bool mapped = from[0] == 0 && from[1] == 0 && from[2] == bpf_htonl(0xffff);
-
-	words[0] = mapped ? from[3] : from[0];
-	words[1] = mapped ? 0 : from[1];
-	words[2] = mapped ? 0 : from[2];
-	words[3] = mapped ? 0 : from[3];
-	return mapped ? 4 : 6;
-}
-
-static __always_inline void
-copy_ipv4(__u8 *to, __u32 from)
-{
-	__u32 *words = (__u32 *) to;
-
-	words[0] = from;
-	words[1] = words[2] = words[3] = 0;
-}
-
 static __always_inline void
 tcp_read_addresses(struct sock *sk, struct flow_event *event)
 {
@@ -227,6 +222,19 @@ tcp_read_addresses(struct sock *sk, struct flow_event *event)
 	bpf_probe_read_kernel(peer, sizeof(peer), &sk->__sk_common.skc_v6_daddr);
 	copy_address(event->local, local);
 	event->family = copy_address(event->peer, peer);
+}
+
+static __always_inline void
+tcp_read_translation(struct sock *sk, const struct flow_socket *state, struct flow_event *event)
+{
+	const struct flow_tuple *translated = NULL;
+
+	if (state->translation == FLOW_TRANSLATION_KNOWN)
+		translated = bpf_sk_storage_get(&translations, sk, NULL, 0);
+	if (translated)
+		event->translated = *translated;
+	else
+		__builtin_memset(&event->translated, 0, sizeof(event->translated));
 }
 
 /* All of an event but its delta.  Its memory may hold anything before. */
@@ -249,6 +257,7 @@ tcp_describe(struct tcp_sock *tcp, const struct flow_socket *state, __u8 kind,
 	event->rtt_us = tcp->srtt_us >> 3;
 	__builtin_memcpy(event->comm, state->comm, FLOW_COMM_SIZE);
 	tcp_read_addresses(sk, event);
+	tcp_read_translation(sk, state, event);
 }
 
 /*
@@ -268,6 +277,9 @@ tcp_connecting(struct sock *sk, struct tcp_sock *tcp)
 		return;
 	}
 	process_identify(bpf_get_current_task_btf(), true, &state->process, state->comm);
+	if (state->translation == FLOW_TRANSLATION_KNOWN)
+		bpf_sk_storage_delete(&translations, sk);
+	state->translation = FLOW_TRANSLATION_UNKNOWN;
 	tcp_read_totals(tcp, true, &totals);
 	bpf_spin_lock(&state->lock);
 	state->role = FLOW_EVENT_ROLE_CLIENT;
@@ -388,10 +400,26 @@ tcp_closed(struct sock *sk, struct tcp_sock *tcp, int oldstate)
 	event_submit(event);
 }
 
+/*
+ * Whether the next packet that it sends may yet tell what a connection is on the
+ * wire.  One that was accepted right now sends it at once, or after its client's
+ * first words; one that is older than the hooks when it is used again.
+ */
+static __always_inline bool
+tcp_awaits_look(const struct flow_socket *state, __u64 now)
+{
+	__u64 patience = state->role == FLOW_EVENT_ROLE_CLIENT ? heartbeat_interval : ACCEPTED_PATIENCE;
+
+	return packets_seen && state->translation == FLOW_TRANSLATION_UNKNOWN &&
+		   now - state->since < patience;
+}
+
 /* Whether a snapshot has something to tell of a live connection. */
 static __always_inline bool
 tcp_has_news(const struct flow_socket *state, const struct tcp_totals *totals, __u64 now)
 {
+	if (tcp_awaits_look(state, now))
+		return false;
 	if (state->last_event == 0 || !(state->flags & FLOW_SOCKET_COUNTED))
 		return true;
 	return totals->tx_bytes > state->reported.tx_bytes ||

@@ -15,7 +15,6 @@
 #define UDP_HEADER_SIZE    8
 #define UDP_ATTEMPTS       3
 #define SOCK_BINDPORT_LOCK 8
-#define IPV6_EXTENSIONS    4
 
 /* An entry without packets for so long is forgotten. */
 const volatile __u64 udp_idle = 60000000000ULL;
@@ -36,122 +35,42 @@ struct
 struct udp_packet
 {
 	struct flow_udp_key key;
-	__u8 local[16];
-	__u16 local_port;
+	struct flow_tuple own; /* as the socket has it */
+	struct packet packet;  /* as it is on the wire */
 	bool egress;
 	__u64 bytes; /* payload */
 	__u64 packets;
 	__u64 now;
 };
 
-static __always_inline bool
-udp_parse_ipv4(struct __sk_buff *skb, struct udp_packet *packet, __u32 *header)
-{
-	struct iphdr ip;
-	__u32 *local = (__u32 *) packet->local, *peer = (__u32 *) packet->key.peer;
-
-	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)) || ip.protocol != IPPROTO_UDP)
-		return false;
-	if ((bpf_ntohl(ip.daddr) >> 28) == 0xe || ip.daddr == 0xffffffff)
-		return false;
-	*header = ip.ihl * 4;
-	packet->key.family = 4;
-	*local = packet->egress ? ip.saddr : ip.daddr;
-	*peer = packet->egress ? ip.daddr : ip.saddr;
-	return true;
-}
-
-/* Step over extension headers, all of which begin with next header and length. */
-static __always_inline bool
-udp_find_ipv6(struct __sk_buff *skb, __u8 next, __u32 *header)
-{
-	__u8 extension[2];
-
-	for (int i = 0; i < IPV6_EXTENSIONS && next != IPPROTO_UDP; i++)
-	{
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
-			next != IPPROTO_FRAGMENT)
-			return false;
-		if (bpf_skb_load_bytes(skb, *header, extension, sizeof(extension)))
-			return false;
-		*header += next == IPPROTO_FRAGMENT ? 8 : (extension[1] + 1) * 8;
-		next = extension[0];
-	}
-	return next == IPPROTO_UDP;
-}
-
-static __always_inline bool
-udp_parse_ipv6(struct __sk_buff *skb, struct udp_packet *packet, __u32 *header)
-{
-	struct ipv6hdr ip;
-
-	if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)) || ip.daddr.s6_addr[0] == 0xff)
-		return false;
-	*header = sizeof(ip);
-	if (!udp_find_ipv6(skb, ip.nexthdr, header))
-		return false;
-	copy_address(packet->local, (__u32 *) (packet->egress ? &ip.saddr : &ip.daddr));
-	packet->key.family =
-		copy_address(packet->key.peer, (__u32 *) (packet->egress ? &ip.daddr : &ip.saddr));
-	return true;
-}
-
 /*
- * Where the socket itself has addresses they are better than the packet's,
- * which address translation may have changed already.
+ * A socket without a peer of its own does not know what it called.  Incoming
+ * packets have been translated back when they get here.
  */
 static __always_inline void
-udp_prefer_socket(struct bpf_sock *sk, struct udp_packet *packet)
+udp_find_own(struct __sk_buff *skb, struct bpf_sock *sk, bool egress, struct udp_packet *packet)
 {
-	__u32 ip[4];
-
-	if (sk->family == AF_INET)
-	{
-		if (sk->src_ip4)
-			*(__u32 *) packet->local = sk->src_ip4;
-		if (sk->dst_port)
-			*(__u32 *) packet->key.peer = sk->dst_ip4;
-	}
-	else
-	{
-		ip[0] = sk->src_ip6[0];
-		ip[1] = sk->src_ip6[1];
-		ip[2] = sk->src_ip6[2];
-		ip[3] = sk->src_ip6[3];
-		if (ip[0] || ip[1] || ip[2] || ip[3])
-			copy_address(packet->local, ip);
-		if (sk->dst_port)
-		{
-			ip[0] = sk->dst_ip6[0];
-			ip[1] = sk->dst_ip6[1];
-			ip[2] = sk->dst_ip6[2];
-			ip[3] = sk->dst_ip6[3];
-			copy_address(packet->key.peer, ip);
-		}
-	}
-	if (sk->dst_port)
-		packet->key.peer_port = bpf_ntohs(sk->dst_port);
+	packet->own = packet->packet.tuple;
+	if (egress && !sk->dst_port)
+		conntrack_sent(skb, &packet->own);
+	prefer_socket(sk, &packet->own);
 }
 
 /* False: nothing to count. */
 static __always_inline bool
-udp_parse(struct __sk_buff *skb, struct bpf_sock *sk, struct udp_packet *packet)
+udp_parse(struct __sk_buff *skb, struct bpf_sock *sk, bool egress, struct udp_packet *packet)
 {
-	struct udphdr ports;
-	__u32 header = 0;
-	bool parsed = false;
+	__u32 headers;
 
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		parsed = udp_parse_ipv4(skb, packet, &header);
-	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		parsed = udp_parse_ipv6(skb, packet, &header);
-	if (!parsed || bpf_skb_load_bytes(skb, header, &ports, sizeof(ports)))
+	if (!packet_parse(skb, IPPROTO_UDP, egress, &packet->packet))
 		return false;
+	udp_find_own(skb, sk, egress, packet);
 	packet->key.cookie = bpf_get_socket_cookie(skb);
-	packet->key.peer_port = bpf_ntohs(packet->egress ? ports.dest : ports.source);
-	packet->local_port = sk->src_port;
-	udp_prefer_socket(sk, packet);
-	packet->bytes = skb->len > header + UDP_HEADER_SIZE ? skb->len - header - UDP_HEADER_SIZE : 0;
+	packet->key.family = packet->own.family;
+	packet->key.peer_port = packet->own.peer_port;
+	__builtin_memcpy(packet->key.peer, packet->own.peer, sizeof(packet->key.peer));
+	headers = packet->packet.header + UDP_HEADER_SIZE;
+	packet->bytes = skb->len > headers ? skb->len - headers : 0;
 	packet->packets = skb->gso_segs ? skb->gso_segs : 1;
 	packet->now = bpf_ktime_get_boot_ns();
 	return true;
@@ -165,6 +84,7 @@ udp_add(struct flow_udp *entry, const struct udp_packet *packet)
 	{
 		entry->tx_bytes += packet->bytes;
 		entry->tx_packets += packet->packets;
+		entry->sent = packet->packet.tuple;
 	}
 	else
 	{
@@ -185,34 +105,21 @@ udp_role(struct sock *sk, bool egress)
 	return egress || !port_chosen ? FLOW_EVENT_ROLE_CLIENT : FLOW_EVENT_ROLE_SERVER;
 }
 
-/*
- * The socket as a plain address.  The verifier knows a bpf_sock by a few fields
- * only; read back from memory its address is a number like any other.
- */
-static __always_inline struct sock *
-kernel_socket(struct bpf_sock *bpf_sk)
-{
-	struct sock *sk = NULL;
-
-	bpf_probe_read_kernel(&sk, sizeof(sk), &bpf_sk);
-	return sk;
-}
-
 static __always_inline long
 udp_insert(struct bpf_sock *bpf_sk, const struct udp_packet *packet)
 {
-	struct sock *sk = kernel_socket(bpf_sk);
+	struct sock *sk = kernel_address(bpf_sk);
 	struct flow_socket *state = bpf_sk_storage_get(&sockets, bpf_sk, NULL, 0);
 	struct flow_udp entry = {};
 
 	entry.role = udp_role(sk, packet->egress);
-	entry.local_port = packet->local_port;
+	entry.local_port = packet->own.local_port;
 	entry.peer_port = packet->key.peer_port;
 	entry.cookie = packet->key.cookie;
 	entry.since = packet->now;
 	entry.connections = 1;
 	entry.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	__builtin_memcpy(entry.local, packet->local, sizeof(entry.local));
+	__builtin_memcpy(entry.local, packet->own.local, sizeof(entry.local));
 	if (state)
 	{
 		entry.process = state->process;
@@ -252,15 +159,11 @@ udp_lose(const struct udp_packet *packet)
 }
 
 static __always_inline void
-udp_count(struct __sk_buff *skb, bool egress)
+udp_count(struct __sk_buff *skb, struct bpf_sock *sk, bool egress)
 {
 	struct udp_packet packet = {.egress = egress};
-	struct bpf_sock *sk = skb->sk;
 
-	if (!sk)
-		return;
-	sk = bpf_sk_fullsock(sk);
-	if (!sk || sk->protocol != IPPROTO_UDP || !udp_parse(skb, sk, &packet))
+	if (!udp_parse(skb, sk, egress, &packet))
 		return;
 	for (int i = 0; i < UDP_ATTEMPTS; i++)
 		if (udp_add_to_entry(&packet) || udp_insert(sk, &packet) == 0)
@@ -288,6 +191,19 @@ udp_describe(const struct flow_udp_key *key, const struct flow_udp *entry, struc
 	__builtin_memcpy(event->comm, entry->comm, FLOW_COMM_SIZE);
 }
 
+/* The last packet as it was on the wire, where that differs from the entry.  Lock held. */
+static __always_inline void
+udp_put_translation(const struct flow_udp *entry, struct flow_event *event)
+{
+	struct flow_tuple own = {
+		.family = event->family, .local_port = entry->local_port, .peer_port = entry->peer_port};
+
+	__builtin_memcpy(own.local, event->local, sizeof(own.local));
+	__builtin_memcpy(own.peer, event->peer, sizeof(own.peer));
+	if (!tuples_equal(&own, &entry->sent))
+		event->translated = entry->sent;
+}
+
 /* Move what was added since the last event into this one.  Lock held. */
 static __always_inline void
 udp_take(struct flow_udp *entry, struct flow_event *event)
@@ -298,6 +214,7 @@ udp_take(struct flow_udp *entry, struct flow_event *event)
 	event->tx_packets = entry->tx_packets;
 	event->rx_packets = entry->rx_packets;
 	event->connections = entry->connections;
+	udp_put_translation(entry, event);
 	entry->tx_bytes = entry->rx_bytes = 0;
 	entry->tx_packets = entry->rx_packets = 0;
 	entry->connections = 0;

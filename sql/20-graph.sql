@@ -462,6 +462,7 @@ BEGIN
 			peer_address      inet NOT NULL,
 			peer_port         integer NOT NULL,
 			nat_local_address inet,
+			nat_local_port    integer,
 			nat_peer_address  inet,
 			nat_peer_port     integer,
 			region            text,
@@ -472,6 +473,8 @@ BEGIN
 		CREATE INDEX ON %1$I.flow_window (bucket);
 		COMMENT ON TABLE %1$I.flow_window IS 'stage 1: what each end reported, by address, in windows of 10 seconds; rows of one window are merged when read';
 		COMMENT ON COLUMN %1$I.flow_window.role IS '1: the local end is the client, 2: it is the server';
+		COMMENT ON COLUMN %1$I.flow_window.nat_local_address IS 'the local end as it is on the wire, where address translation of its own host changes it; likewise the peer';
+		COMMENT ON COLUMN %1$I.flow_window.nat_local_port IS 'of a server: the port that its clients call; likewise nat_peer_port of a client';
 		COMMENT ON COLUMN %1$I.flow_window.traffic IS 'as the local end sees it: bytes_sent are those that it sent';
 
 		CREATE TABLE %1$I.translation (
@@ -488,7 +491,12 @@ BEGIN
 		);
 		CREATE INDEX ON %1$I.translation (out_target_address, out_client_address, bucket);
 		CREATE INDEX ON %1$I.translation (target_address, client_address, bucket);
+		CREATE INDEX ON %1$I.translation (bucket);
 		COMMENT ON TABLE %1$I.translation IS 'stage 1: how hosts that forward have translated connections, in windows of 10 seconds; rows of one window are added up when read';
+		COMMENT ON COLUMN %1$I.translation.bucket IS 'when the connections began';
+		COMMENT ON COLUMN %1$I.translation.target_address IS 'what the client called';
+		COMMENT ON COLUMN %1$I.translation.out_client_address IS 'who calls, as the target sees it';
+		COMMENT ON COLUMN %1$I.translation.out_target_address IS 'who was called in the end';
 
 		CREATE TABLE %1$I.attribution_window (
 			bucket      timestamptz NOT NULL,

@@ -401,7 +401,10 @@ BEGIN
 	DELETE FROM topo.stay s WHERE topo.lease_end(s.until) < forgotten;
 	DELETE FROM topo.address a WHERE a.source <> 'inventory' AND upper(a.valid) < forgotten;
 	DELETE FROM topo.reporter r WHERE upper(r.valid) < forgotten;
+	IF to_regclass('topo_network.translation') IS NOT NULL THEN
+		DELETE FROM topo_network.translation t WHERE t.bucket < forgotten;
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION topo.forget_owners() IS
-'drop what was learned of addresses in times whose flows have been dropped';
+'drop what was learned of addresses, and of their translation, in times whose flows have been dropped';

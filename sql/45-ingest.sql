@@ -20,6 +20,7 @@ CREATE TYPE topo.flow_row AS (
 	peer_address      inet,
 	peer_port         integer,
 	nat_local_address inet,
+	nat_local_port    integer,
 	nat_peer_address  inet,
 	nat_peer_port     integer,
 	app               text,
@@ -27,7 +28,7 @@ CREATE TYPE topo.flow_row AS (
 	region            text,
 	traffic           topo.traffic
 );
-COMMENT ON TYPE topo.flow_row IS 'one aggregated conversation on its way to flow_window';
+COMMENT ON TYPE topo.flow_row IS 'one aggregated conversation on its way to flow_window, or to translation';
 
 CREATE FUNCTION topo.accepted_times(graph text, OUT oldest timestamptz, OUT newest timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -76,9 +77,9 @@ BEGIN
 	PERFORM topo.ensure_partitions_at('network', interval '10 seconds', ARRAY(SELECT r.bucket FROM unnest(rows) r));
 	INSERT INTO topo_network.flow_window
 		   (bucket, scope, protocol, role, role_guessed, local_address, local_port, local_node, peer_address, peer_port,
-			nat_local_address, nat_peer_address, nat_peer_port, region, first_seen, last_seen, traffic)
+			nat_local_address, nat_local_port, nat_peer_address, nat_peer_port, region, first_seen, last_seen, traffic)
 	SELECT r.bucket, r.scope, r.protocol, r.role, r.role_guessed, r.local_address, r.local_port, coalesce(c.id, a.id),
-		   r.peer_address, r.peer_port, r.nat_local_address, r.nat_peer_address, r.nat_peer_port, r.region,
+		   r.peer_address, r.peer_port, r.nat_local_address, r.nat_local_port, r.nat_peer_address, r.nat_peer_port, r.region,
 		   r.first_seen, r.last_seen, r.traffic
 	FROM unnest(rows) r
 		 LEFT JOIN topo.node a ON a.type = 'app' AND a.name = r.app
@@ -97,17 +98,21 @@ DECLARE
 	reporters topo.address_span[];
 BEGIN
 	SELECT array_agg((x.scope, x.address, x.port, x.node, lower(span), upper(span) - interval '60 seconds')::topo.address_claim) INTO claims
-	FROM (SELECT r.scope, r.local_address AS address, CASE r.role WHEN 2 THEN r.local_port ELSE 0 END AS port,
-				 coalesce(c.id, a.id) AS node, range_agg(topo.stay_span(r.first_seen, topo.stay_step(r.last_seen))) AS spans
+	FROM (SELECT r.scope, l.address, l.port, coalesce(c.id, a.id) AS node,
+				 range_agg(topo.stay_span(r.first_seen, topo.stay_step(r.last_seen))) AS spans
 		  FROM unnest(rows) r
+			   -- a server is what its clients call, too
+			   CROSS JOIN LATERAL (VALUES (r.local_address, CASE r.role WHEN 2 THEN r.local_port ELSE 0 END),
+										  (CASE r.role WHEN 2 THEN r.nat_local_address END, r.nat_local_port)) l (address, port)
 			   LEFT JOIN topo.node a ON a.type = 'app' AND a.name = r.app
 			   LEFT JOIN topo.node c ON c.type = 'cluster' AND c.name = r.cluster
-		  WHERE NOT r.role_guessed AND coalesce(c.id, a.id) IS NOT NULL
+		  WHERE NOT r.role_guessed AND l.address IS NOT NULL AND coalesce(c.id, a.id) IS NOT NULL
 		  GROUP BY 1, 2, 3, 4) x, unnest(x.spans) span;
-	-- a translated address is the host's own too: that is how its flows left it
+	-- a client's translated address is the host's own too: that is how its flows left it
 	SELECT array_agg((x.scope, x.address, span)::topo.address_span) INTO reporters
 	FROM (SELECT r.scope, l.address, range_agg(topo.reporter_span(r.first_seen, r.last_seen)) AS spans
-		  FROM unnest(rows) r CROSS JOIN LATERAL (VALUES (r.local_address), (r.nat_local_address)) l (address)
+		  FROM unnest(rows) r
+			   CROSS JOIN LATERAL (VALUES (r.local_address), (CASE r.role WHEN 1 THEN r.nat_local_address END)) l (address)
 		  WHERE l.address IS NOT NULL
 		  GROUP BY 1, 2) x, unnest(x.spans) span;
 	PERFORM topo.learn_addresses(claims, reporters, source);
@@ -127,6 +132,27 @@ END
 $$;
 COMMENT ON FUNCTION topo.store_flows(text, topo.flow_row[]) IS
 'write a batch of aggregated flows, and learn from it who holds which address';
+
+CREATE FUNCTION topo.store_translations(rows topo.flow_row[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+SET jit = off -- compiling these plans takes longer than it saves
+AS $$
+BEGIN
+	-- before the others, as whoever drops the graph does
+	LOCK TABLE ONLY topo_network.flow_window IN ROW EXCLUSIVE MODE;
+	INSERT INTO topo_network.translation
+		   (bucket, scope, protocol, client_address, target_address, target_port,
+			out_client_address, out_target_address, out_target_port, connections)
+	SELECT r.bucket, r.scope, r.protocol, r.local_address, r.peer_address, r.peer_port,
+		   coalesce(r.nat_local_address, r.local_address), coalesce(r.nat_peer_address, r.peer_address),
+		   CASE WHEN r.nat_peer_address IS NULL THEN r.peer_port ELSE r.nat_peer_port END, topo.connections(r.traffic)
+	FROM unnest(rows) r;
+	INSERT INTO topo_network.dirty_window (bucket) SELECT DISTINCT r.bucket FROM unnest(rows) r;
+END
+$$;
+COMMENT ON FUNCTION topo.store_translations(topo.flow_row[]) IS
+'write a batch of what hosts that forward made of connections of others, of which local is the client and peer what it called';
 
 --
 -- Spans

@@ -41,12 +41,12 @@ BEGIN
 	RETURN QUERY
 	WITH flow AS (
 		SELECT w.scope, w.protocol, w.role = 1 AS by_client, w.role_guessed, w.local_address, w.local_port, w.local_node,
-			   w.peer_address, w.peer_port, w.nat_local_address, w.nat_peer_address, w.nat_peer_port,
+			   w.peer_address, w.peer_port, w.nat_local_address, w.nat_local_port, w.nat_peer_address, w.nat_peer_port,
 			   min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen,
 			   CASE w.role WHEN 1 THEN topo.merge(w.traffic) ELSE topo.reversed(topo.merge(w.traffic)) END AS traffic
 		FROM topo_network.flow_window w
 		WHERE w.bucket > after AND w.bucket < before
-		GROUP BY w.role, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+		GROUP BY w.role, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 	), label AS MATERIALIZED (
 		SELECT n.id, topo.node_label(n.type, n.name) AS label
 		FROM topo.node n WHERE n.id IN (SELECT f.local_node FROM flow f)
@@ -63,7 +63,7 @@ BEGIN
 		   topo.retransmits(f.traffic), topo.rtt_ms(f.traffic),
 		   CASE WHEN f.by_client THEN f.nat_local_address ELSE f.nat_peer_address END,
 		   CASE WHEN f.by_client THEN f.nat_peer_address ELSE f.nat_local_address END,
-		   CASE WHEN f.by_client THEN f.nat_peer_port END,
+		   CASE WHEN f.by_client THEN f.nat_peer_port ELSE f.nat_local_port END,
 		   f.first_seen, f.last_seen, f.traffic
 	FROM flow f LEFT JOIN label l ON l.id = f.local_node;
 END

@@ -20,7 +20,8 @@ AGENT_CFLAGS   = -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -Isrc -I.
 AGENT_LIBS     = -lbpf -lrdkafka -lm
 AGENT_SBINDIR ?= /usr/local/sbin
 AGENT_UNITDIR ?= /usr/local/lib/systemd/system
-AGENT_UNITS    = topology-pin.service topology-agent.service
+AGENT_UNITS    = topology-pin.service topology-attach@.service topology-attach@.timer \
+                 topology-agent.service
 
 all: topology-agent
 

@@ -4,9 +4,11 @@
  */
 #include "agent/bpffs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -120,19 +122,47 @@ bpffs_has(const char *dir, const char *name)
 	return access(path, F_OK) == 0;
 }
 
+bool
+bpffs_each(const char *dir, const char *prefix, bool (*visit)(void *context, const char *name),
+		   void *context)
+{
+	DIR *directory = opendir(dir);
+	struct dirent *file;
+	bool go_on = true;
+
+	if (directory == NULL)
+		return complain("list", dir);
+	while (go_on && (file = readdir(directory)) != NULL)
+		if (strncmp(file->d_name, prefix, strlen(prefix)) == 0)
+			go_on = visit(context, file->d_name);
+	closedir(directory);
+	return go_on;
+}
+
+bool
+bpffs_remove_pin(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return unlink(path) == 0 || errno == ENOENT || complain("remove", path);
+}
+
+static bool
+remove_link(void *context, const char *name)
+{
+	return bpffs_remove_pin(context, name);
+}
+
 static bool
 remove_pins(const char *dir)
 {
 	static const char *const names[] = PIN_NAMES;
-	char path[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-	{
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-		if (unlink(path) != 0 && errno != ENOENT)
-			return complain("remove", path);
-	}
-	return true;
+		if (!bpffs_remove_pin(dir, names[i]))
+			return false;
+	return bpffs_each(dir, PIN_FORWARD_LINK, remove_link, (void *) (uintptr_t) dir);
 }
 
 bool

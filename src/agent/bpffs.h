@@ -21,6 +21,16 @@ extern bool bpffs_prepare(const char *dir, gid_t gid);
 extern bool bpffs_has(const char *dir, const char *name);
 
 /*
+ * Call visit with the name of each pin in dir that begins with prefix; it may
+ * remove that pin.  False as soon as visit is, or with a message printed.
+ */
+extern bool bpffs_each(const char *dir, const char *prefix,
+					   bool (*visit)(void *context, const char *name), void *context);
+
+/* Remove the pin dir/name, which detaches what only it kept. */
+extern bool bpffs_remove_pin(const char *dir, const char *name);
+
+/*
  * Remove all pins in dir, which detaches what only they kept, then dir, and
  * the file system if it was mounted there.  True too when there is nothing.
  */

@@ -28,6 +28,7 @@ typedef struct agent_command
 
 extern int command_run(int argc, char **argv);
 extern int command_pin(int argc, char **argv);
+extern int command_attach(int argc, char **argv);
 extern int command_unpin(int argc, char **argv);
 
 /* Print "topology-agent: ..." to stderr and return code. */

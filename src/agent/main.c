@@ -41,8 +41,12 @@ static const agent_command commands[] = {
 	 "      --udp-idle SECS    when a silent UDP conversation is forgotten (default 60)\n"
 	 "      --udp-entries N    UDP conversations at a time (default 65536)\n"
 	 "      --no-udp           do not count datagrams\n"
+	 "      --no-forwarding    do not look at what network namespaces forward\n"
 	 "      --replace          detach and replace what is pinned; events not read are lost\n",
 	 command_pin},
+	{"attach", "follow the network namespaces that forward now; to be run every few seconds (root)",
+	 "      --dir DIR          where the capture is pinned (default /sys/fs/bpf/topology)\n",
+	 command_attach},
 	{"unpin", "detach the capture and remove the pins (root)",
 	 "      --dir DIR          where it is pinned (default /sys/fs/bpf/topology)\n", command_unpin},
 	{"version", "print the version", "", command_version},

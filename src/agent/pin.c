@@ -19,6 +19,7 @@
 #include "agent/bootstrap.h"
 #include "agent/bpffs.h"
 #include "agent/command.h"
+#include "agent/forward.h"
 #include "agent/pin.h"
 #include "bpf/flow_event.h"
 #include "build/flow_capture.skel.h"
@@ -60,7 +61,11 @@ configure(struct flow_capture_bpf *capture, const pin_options *options)
 	capture->rodata->wakeup_fill = options->ring_size / 4;
 	capture->rodata->heartbeat_interval = options->heartbeat_ns;
 	capture->rodata->udp_idle = options->udp_idle_ns;
-	bpf_program__set_autoload(capture->progs.udp_egress, options->udp);
+	capture->rodata->count_udp = options->udp;
+	capture->rodata->packets_seen = options->packets;
+	forward_prepare(capture->progs.forward);
+	bpf_program__set_autoload(capture->progs.forward, options->forwarding);
+	bpf_program__set_autoload(capture->progs.egress, options->packets);
 	bpf_program__set_autoload(capture->progs.udp_ingress, options->udp);
 	bpf_program__set_autoload(capture->progs.udp_socket, options->udp);
 	bpf_program__set_autoload(capture->progs.snapshot_udp, options->udp);
@@ -161,12 +166,37 @@ pin_udp(const pin_options *options, struct flow_capture_bpf *capture, int cgroup
 {
 	return pin_link(options, bpf_program__attach_cgroup(capture->progs.udp_socket, cgroup),
 					PIN_UDP_SOCKET, 0, 0400) &&
-		   pin_link(options, bpf_program__attach_cgroup(capture->progs.udp_egress, cgroup),
-					PIN_UDP_EGRESS, 0, 0400) &&
 		   pin_link(options, bpf_program__attach_cgroup(capture->progs.udp_ingress, cgroup),
 					PIN_UDP_INGRESS, 0, 0400) &&
 		   pin_link(options, attach_snapshot(capture->progs.snapshot_udp, capture->maps.udp),
 					PIN_SNAPSHOT_UDP, gid, 0440);
+}
+
+static bool
+pin_packets(const pin_options *options, struct flow_capture_bpf *capture, gid_t gid)
+{
+	char root[256];
+	int cgroup = -1;
+	bool pinned;
+
+	if (!options->packets)
+		return true;
+	if (find_cgroup_root(root, sizeof(root)))
+		cgroup = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pinned = pin_link(options, bpf_program__attach_cgroup(capture->progs.egress, cgroup),
+					  PIN_EGRESS, 0, 0400) &&
+			 (!options->udp || pin_udp(options, capture, cgroup, gid));
+	if (cgroup >= 0)
+		close(cgroup);
+	return pinned;
+}
+
+static bool
+pin_forward(const pin_options *options, struct flow_capture_bpf *capture)
+{
+	return !options->forwarding ||
+		   (pin_fd(options, bpf_program__fd(capture->progs.forward), PIN_FORWARD, 0, 0400) &&
+			forward_follow(options->dir));
 }
 
 static bool
@@ -187,24 +217,10 @@ mark_complete(const pin_options *options, struct flow_capture_bpf *capture)
 static bool
 pin_all(const pin_options *options, struct flow_capture_bpf *capture, gid_t gid)
 {
-	char root[256];
-	int cgroup = -1;
-	bool pinned;
-
-	if (!bpffs_prepare(options->dir, gid) || !pin_maps(options, capture, gid) ||
-		!pin_tcp(options, capture, gid))
-		return false;
-	if (options->udp)
-	{
-		if (find_cgroup_root(root, sizeof(root)))
-			cgroup = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		pinned = pin_udp(options, capture, cgroup, gid);
-		if (cgroup >= 0)
-			close(cgroup);
-		if (!pinned)
-			return false;
-	}
-	return bootstrap_sockets(capture) && mark_complete(options, capture);
+	return bpffs_prepare(options->dir, gid) && pin_maps(options, capture, gid) &&
+		   pin_tcp(options, capture, gid) && pin_packets(options, capture, gid) &&
+		   pin_forward(options, capture) && bootstrap_sockets(capture) &&
+		   mark_complete(options, capture);
 }
 
 /* What is pinned already: its state by the map "about". */
@@ -230,7 +246,7 @@ all_pins_exist(const char *dir, bool udp)
 	static const char *const tcp_names[] = {PIN_EVENTS,      PIN_LOST,      PIN_PROCESS,
 											PIN_TCP_PROCESS, PIN_TCP_STATE, PIN_TCP_PROGRAM,
 											PIN_SNAPSHOT_TCP};
-	static const char *const udp_names[] = {PIN_UDP_EGRESS, PIN_UDP_INGRESS, PIN_UDP_SOCKET,
+	static const char *const udp_names[] = {PIN_EGRESS, PIN_UDP_INGRESS, PIN_UDP_SOCKET,
 											PIN_SNAPSHOT_UDP};
 	bool exist = true;
 
@@ -273,18 +289,44 @@ say_pinned(const pin_options *options)
 			  options->group != NULL ? "the group " : "root", options->group ? options->group : "");
 }
 
+/* Leave out what this host lacks, and say so. */
+static void
+settle(pin_options *options)
+{
+	const char *obstacle;
+	char root[256];
+
+	if (!find_cgroup_root(root, sizeof(root)))
+	{
+		agent_say("no cgroup v2 file system is mounted: going on without UDP, and without the "
+				  "translated addresses of this host's own connections");
+		options->packets = options->udp = false;
+	}
+	obstacle = options->forwarding ? forward_obstacle() : NULL;
+	if (obstacle == NULL)
+		return;
+	agent_say("%s: going on without the translated addresses of what is forwarded", obstacle);
+	options->forwarding = false;
+}
+
+static void
+tell_of_replacement(const char *dir)
+{
+	struct flow_about about = {0};
+
+	if (read_about(dir, &about) && about.version != FLOW_EVENT_VERSION)
+		agent_say("the pins in %s are of event version %u: replaced, and events not read are lost",
+				  dir, about.version);
+}
+
 int
 pin_capture(const pin_options *options, gid_t gid)
 {
 	pin_options possible = *options;
-	char root[256];
 	int result;
 
-	if (possible.udp && !find_cgroup_root(root, sizeof(root)))
-	{
-		agent_say("no cgroup v2 file system is mounted: going on without UDP");
-		possible.udp = false;
-	}
+	settle(&possible);
+	tell_of_replacement(possible.dir);
 	if (!bpffs_remove(possible.dir))
 		return AGENT_FAILED;
 	result = load_and_pin(&possible, gid);

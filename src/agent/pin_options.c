@@ -1,6 +1,6 @@
 /*
  * pin_options.c
- *		What the command line of pin and unpin asked for.
+ *		What the command line of pin, attach and unpin asked for.
  */
 #include "agent/pin_options.h"
 
@@ -62,6 +62,9 @@ take_option(int option, pin_options *options)
 		case 'n':
 			options->udp = false;
 			return true;
+		case 'f':
+			options->forwarding = false;
+			return true;
 		case 'r':
 			options->replace = true;
 			return true;
@@ -90,21 +93,20 @@ pin_options_default(void)
 						 .udp_entries = 65536,
 						 .heartbeat_ns = 30 * SECOND,
 						 .udp_idle_ns = 60 * SECOND,
-						 .udp = true};
+						 .packets = true,
+						 .udp = true,
+						 .forwarding = true};
 }
 
 bool
 pin_options_parse(int argc, char **argv, pin_options *options)
 {
-	static const struct option known[] = {{"dir", required_argument, NULL, 'd'},
-										  {"group", required_argument, NULL, 'g'},
-										  {"ring-size", required_argument, NULL, 's'},
-										  {"heartbeat", required_argument, NULL, 'h'},
-										  {"udp-idle", required_argument, NULL, 'i'},
-										  {"udp-entries", required_argument, NULL, 'e'},
-										  {"no-udp", no_argument, NULL, 'n'},
-										  {"replace", no_argument, NULL, 'r'},
-										  {NULL, 0, NULL, 0}};
+	static const struct option known[] = {
+		{"dir", required_argument, NULL, 'd'},       {"group", required_argument, NULL, 'g'},
+		{"ring-size", required_argument, NULL, 's'}, {"heartbeat", required_argument, NULL, 'h'},
+		{"udp-idle", required_argument, NULL, 'i'},  {"udp-entries", required_argument, NULL, 'e'},
+		{"no-udp", no_argument, NULL, 'n'},          {"no-forwarding", no_argument, NULL, 'f'},
+		{"replace", no_argument, NULL, 'r'},         {NULL, 0, NULL, 0}};
 	int option;
 
 	*options = pin_options_default();

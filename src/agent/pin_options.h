@@ -1,6 +1,6 @@
 /*
  * pin_options.h
- *		What the command line of pin and unpin asked for.
+ *		What the command line of pin, attach and unpin asked for.
  */
 #ifndef TOPOLOGY_PIN_OPTIONS_H
 #define TOPOLOGY_PIN_OPTIONS_H
@@ -16,7 +16,9 @@ typedef struct pin_options
 	uint32_t udp_entries;
 	uint64_t heartbeat_ns;
 	uint64_t udp_idle_ns;
+	bool packets; /* the hooks that see packets, which UDP needs */
 	bool udp;
+	bool forwarding;
 	bool replace;
 } pin_options;
 

@@ -27,6 +27,11 @@
 
 #include "agent/bpffs.h"
 #include "agent/command.h"
+#include "agent/forward.h"
+#include "capture/pins.h"
+
+/* How often namespaces that forward are followed, by who has pinned the capture itself. */
+#define FOLLOW_MS 10000
 
 /* How often reports are taken in while there are any to come. */
 #define SERVE_MS 50
@@ -36,6 +41,7 @@ typedef struct loop
 	agent_run *run;
 	int64_t next_batch_ms; /* CLOCK_MONOTONIC */
 	int64_t next_status_ms;
+	int64_t next_follow_ms;
 	bool due; /* the interval is over: hand over as soon as that is possible */
 } loop;
 
@@ -193,6 +199,19 @@ tell_status(loop *loop)
 	run_status(run, "status");
 }
 
+/* What hinders it is printed, and no reason to end. */
+static void
+follow_forwarders(loop *loop)
+{
+	agent_run *run = loop->run;
+
+	if (!run->unpin || now_ms() < loop->next_follow_ms)
+		return;
+	loop->next_follow_ms = now_ms() + FOLLOW_MS;
+	if (bpffs_has(run->options->dir, PIN_FORWARD))
+		(void) forward_follow(run->options->dir);
+}
+
 /* One turn.  False: something failed, with a message printed. */
 static bool
 turn(loop *loop)
@@ -204,6 +223,7 @@ turn(loop *loop)
 	if (!gather(loop, woken) || !hand_over_if_due(loop) || !dispatch_serve(loop->run->dispatch, 0))
 		return false;
 	tell_status(loop);
+	follow_forwarders(loop);
 	return true;
 }
 
@@ -313,6 +333,7 @@ run_loop(agent_run *run)
 	loop loop = {.run = run, .next_batch_ms = now_ms()};
 
 	loop.next_status_ms = now_ms() + run->options->status_ms;
+	loop.next_follow_ms = now_ms() + FOLLOW_MS;
 	while (!run->stop)
 		if (!turn(&loop))
 			return end(run, AGENT_FAILED);

@@ -329,6 +329,12 @@ capture_snapshot(capture *capture, capture_error *error)
 }
 
 /* NULL: the record is an event that we know how to read. */
+static bool
+is_family(uint8_t family)
+{
+	return family == 4 || family == 6;
+}
+
 static const char *
 why_unreadable(const struct flow_event *event, uint32_t length)
 {
@@ -338,7 +344,8 @@ why_unreadable(const struct flow_event *event, uint32_t length)
 		return "the event is of another version";
 	if (event->size != sizeof(*event))
 		return "the event has another size than its version says";
-	if (event->family != 4 && event->family != 6)
+	if (!is_family(event->family) ||
+		(event->translated.family != 0 && !is_family(event->translated.family)))
 		return "the event has an unknown address family";
 	return NULL;
 }

@@ -143,11 +143,11 @@ capture_recorder_identity(capture_recorder *recorder, const struct flow_event *e
 }
 
 static flow_address
-address_of(const struct flow_event *event, const uint8_t *bytes)
+address_of(uint8_t family, const uint8_t *bytes)
 {
-	flow_address address = {.family = event->family};
+	flow_address address = {.family = family};
 
-	memcpy(address.bytes, bytes, event->family == 4 ? 4 : sizeof(address.bytes));
+	memcpy(address.bytes, bytes, family == 4 ? 4 : sizeof(address.bytes));
 	return address;
 }
 
@@ -165,38 +165,61 @@ count(const struct flow_event *event, flow_counters *counters)
 								.rtt_samples = event->rtt_us > 0};
 }
 
-static void
-describe_local(const capture_recorder *recorder, const process_identity *identity,
-			   flow_record *record)
+static bool
+has_loopback(const flow_record *record)
 {
-	bool loopback =
-		flow_address_is_loopback(&record->local) || flow_address_is_loopback(&record->peer);
+	return flow_address_is_loopback(&record->local) || flow_address_is_loopback(&record->peer) ||
+		   flow_address_is_loopback(&record->nat_local) ||
+		   flow_address_is_loopback(&record->nat_peer);
+}
+
+/* A forwarder's record is of no process here. */
+static bool
+describe_local(capture_recorder *recorder, const struct flow_event *event, flow_record *record)
+{
+	const process_identity *identity;
 
 	record->host = text_of(recorder->host);
 	record->region = text_of(recorder->region);
+	record->scope = text_of(recorder->scope);
+	if (record->role == FLOW_ROLE_FORWARDER)
+		return true;
+	identity = process_identities_find(recorder->identities, event);
+	if (identity == NULL)
+		return false;
 	record->app = text_of(identity->app);
 	record->cluster = text_of(identity->cluster);
 	record->instance = text_of(identity->instance);
-	record->scope = text_of(loopback ? identity->loopback_scope : recorder->scope);
+	if (has_loopback(record))
+		record->scope = text_of(identity->loopback_scope);
+	return true;
+}
+
+static void
+set_translation(const struct flow_tuple *translated, flow_record *record)
+{
+	if (translated->family == 0)
+		return;
+	record->nat_local = address_of(translated->family, translated->local);
+	record->nat_peer = address_of(translated->family, translated->peer);
+	record->nat_local_port = translated->local_port;
+	record->nat_peer_port = translated->peer_port;
+	flow_record_settle_translation(record);
 }
 
 bool
 capture_recorder_record(capture_recorder *recorder, const struct flow_event *event,
 						flow_record *record)
 {
-	const process_identity *identity = process_identities_find(recorder->identities, event);
-
-	if (identity == NULL)
-		return false;
 	*record = (flow_record){.start_ns = (int64_t) event->start_ns + recorder->unix_minus_boot,
 							.end_ns = (int64_t) event->end_ns + recorder->unix_minus_boot,
 							.protocol = event->protocol,
 							.role = event->role,
-							.local = address_of(event, event->local),
-							.peer = address_of(event, event->peer),
+							.local = address_of(event->family, event->local),
+							.peer = address_of(event->family, event->peer),
 							.local_port = event->local_port,
 							.peer_port = event->peer_port};
-	describe_local(recorder, identity, record);
+	set_translation(&event->translated, record);
 	count(event, &record->counters);
-	return true;
+	return describe_local(recorder, event, record);
 }

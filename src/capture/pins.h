@@ -26,15 +26,24 @@
 /* attached hooks */
 #define PIN_TCP_PROCESS "tcp_process"
 #define PIN_TCP_STATE   "tcp_state"
-#define PIN_UDP_EGRESS  "udp_egress"
+#define PIN_EGRESS      "egress"
 #define PIN_UDP_INGRESS "udp_ingress"
 #define PIN_UDP_SOCKET  "udp_socket"
 
+/* the program for network namespaces that forward; root's */
+#define PIN_FORWARD "forward"
+
+/* its links, one for each namespace and family: this, the family, _, the inode number */
+#define PIN_FORWARD_LINK "forward_ipv"
+
+/* of version 1 */
+#define PIN_UDP_EGRESS "udp_egress"
+
 #define PIN_NAMES                                                                                  \
 	{                                                                                              \
-		PIN_ABOUT, PIN_TCP_PROCESS, PIN_TCP_STATE, PIN_TCP_PROGRAM, PIN_UDP_EGRESS,                \
-			PIN_UDP_INGRESS, PIN_UDP_SOCKET, PIN_SNAPSHOT_TCP, PIN_SNAPSHOT_UDP, PIN_EVENTS,       \
-			PIN_LOST, PIN_PROCESS                                                                  \
+		PIN_ABOUT, PIN_TCP_PROCESS, PIN_TCP_STATE, PIN_TCP_PROGRAM, PIN_EGRESS, PIN_UDP_INGRESS,   \
+			PIN_UDP_SOCKET, PIN_FORWARD, PIN_SNAPSHOT_TCP, PIN_SNAPSHOT_UDP, PIN_EVENTS, PIN_LOST, \
+			PIN_PROCESS, PIN_UDP_EGRESS                                                            \
 	}
 
 #endif /* TOPOLOGY_PINS_H */

@@ -6,7 +6,6 @@
  */
 #include "decode/flow_json.h"
 
-#include "decode/flow_sides.h"
 #include "decode/json_fields.h"
 #include "decode/lines.h"
 
@@ -102,6 +101,17 @@ check_record(json_decoder *decoder, const flow_record *record)
 	return true;
 }
 
+/* What a forwarder tells of is the translation. */
+static bool
+check_forwarder(json_decoder *decoder, const flow_record *record)
+{
+	if (record->role != FLOW_ROLE_FORWARDER || record->nat_local.family != 0 ||
+		record->nat_peer.family != 0)
+		return true;
+	decode_error_set(decoder->error, "nat", "must say what a forwarder made of the connection");
+	return false;
+}
+
 static int
 take_line(void *context, const char *line, size_t length, decode_error *error)
 {
@@ -115,7 +125,9 @@ take_line(void *context, const char *line, size_t length, decode_error *error)
 		return -1;
 	if (record.counters.rtt_samples == 0)
 		record.counters.rtt_samples = record.counters.rtt_sum_us > 0;
-	flow_sides_settle_translation(&record);
+	flow_record_settle_translation(&record);
+	if (!check_forwarder(&decoder, &record))
+		return -1;
 	return decode_hand_flow(flows->sink, flows->sink_context, &record, error) ? 1 : -1;
 }
 

@@ -12,7 +12,7 @@
  *
  *	start, end		Unix nanoseconds, required, end not before start
  *	proto			"tcp" or "udp" in any case, or 6 or 17; required
- *	role			"client" or "server" in any case
+ *	role			"client", "server" or "forwarder" in any case
  *	local, peer		objects: ip (required) and port (0..65535, default 0); of
  *					local, app, cluster and instance too
  *	nat				object: local_ip, local_port, peer_ip, peer_port
@@ -24,7 +24,8 @@
  *	rtt_samples		the same; 0 or absent: one, if rtt_us is not 0
  *
  * Of nat, an address or port that is missing (or port 0) is the untranslated
- * one; an end that equals the untranslated one is stored as not translated.
+ * one; an end that equals the untranslated one is stored as not translated.  The
+ * record of a forwarder must say of one end at least how it was translated.
  */
 
 /*

@@ -7,35 +7,6 @@
 #include "decode/flow_sides.h"
 
 #include "decode/join.h"
-#include "flow/flow_address.h"
-
-#include <string.h>
-
-/* Complete one end's translation from what is not translated, or drop it if all is the same. */
-static void
-settle_translation(flow_address *translated, uint16_t *translated_port, const flow_address *address,
-				   uint16_t port)
-{
-	if (translated->family == 0 && *translated_port == 0)
-		return;
-	if (translated->family == 0)
-		*translated = *address;
-	if (*translated_port == 0)
-		*translated_port = port;
-	if (*translated_port == port && flow_address_compare(translated, address) == 0)
-	{
-		memset(translated, 0, sizeof(*translated));
-		*translated_port = 0;
-	}
-}
-
-void
-flow_sides_settle_translation(flow_record *record)
-{
-	settle_translation(&record->nat_local, &record->nat_local_port, &record->local,
-					   record->local_port);
-	settle_translation(&record->nat_peer, &record->nat_peer_port, &record->peer, record->peer_port);
-}
 
 static bool
 source_is_local(const one_way_flow *flow)
@@ -102,6 +73,6 @@ flow_sides_record(const one_way_flow *flow, flow_sides_room *room)
 
 	set_counters(&record.counters, flow, source);
 	set_names(&record, local, room);
-	flow_sides_settle_translation(&record);
+	flow_record_settle_translation(&record);
 	return record;
 }

@@ -67,10 +67,4 @@ typedef struct flow_sides_room
  */
 extern flow_record flow_sides_record(const one_way_flow *flow, flow_sides_room *room);
 
-/*
- * Complete a record's translated tuple: an address or port that is missing is
- * the untranslated one, and an end that is as untranslated has none.
- */
-extern void flow_sides_settle_translation(flow_record *record);
-
 #endif /* TOPOLOGY_DECODE_FLOW_SIDES_H */

@@ -23,7 +23,7 @@ static const char *const demands[] = {
 	[JSON_FIELD_TEXT] = "must be a string of at most 255 bytes",
 	[JSON_FIELD_STRING] = "must be a string",
 	[JSON_FIELD_PROTOCOL] = "must be \"tcp\" or \"udp\"",
-	[JSON_FIELD_ROLE] = "must be \"client\" or \"server\"",
+	[JSON_FIELD_ROLE] = "must be \"client\", \"server\" or \"forwarder\"",
 	[JSON_FIELD_INTEGER] = "must be an integer of 64 bits",
 	[JSON_FIELD_NUMBER] = "must be a number",
 	[JSON_FIELD_BOOLEAN] = "must be true or false",
@@ -128,6 +128,8 @@ set_role(uint8_t *place, flow_text text)
 		*place = FLOW_ROLE_CLIENT;
 	else if (decode_text_is(text, "server"))
 		*place = FLOW_ROLE_SERVER;
+	else if (decode_text_is(text, "forwarder"))
+		*place = FLOW_ROLE_FORWARDER;
 	else
 		return false;
 	return true;

@@ -24,7 +24,7 @@ typedef enum json_field_type
 	JSON_FIELD_TEXT,     /* at most DECODE_MAX_TEXT bytes, empty is absent; flow_text */
 	JSON_FIELD_STRING,   /* of any length, and any string; flow_text */
 	JSON_FIELD_PROTOCOL, /* "tcp", "udp", 6 or 17; uint8_t */
-	JSON_FIELD_ROLE,     /* "client" or "server"; uint8_t */
+	JSON_FIELD_ROLE,     /* "client", "server" or "forwarder"; uint8_t */
 	JSON_FIELD_INTEGER,  /* 64 bits; int64_t */
 	JSON_FIELD_NUMBER,   /* also as a string, "NaN" and "Infinity" too; double */
 	JSON_FIELD_BOOLEAN,  /* bool */

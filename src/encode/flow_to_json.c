@@ -88,6 +88,14 @@ write_counters(json_writer *writer, const flow_counters *counters)
 	write_counter(writer, "failed", counters->failed);
 }
 
+/* By flow_role; NULL: not told. */
+static const char *const role_names[] = {
+	[FLOW_ROLE_UNKNOWN] = NULL,
+	[FLOW_ROLE_CLIENT] = "client",
+	[FLOW_ROLE_SERVER] = "server",
+	[FLOW_ROLE_FORWARDER] = "forwarder",
+};
+
 size_t
 encode_flow_json(const flow_record *record, char *buffer, size_t size)
 {
@@ -98,8 +106,8 @@ encode_flow_json(const flow_record *record, char *buffer, size_t size)
 	json_write_integer(&writer, "start", record->start_ns);
 	json_write_integer(&writer, "end", record->end_ns);
 	write_literal(&writer, "proto", record->protocol == FLOW_PROTOCOL_UDP ? "udp" : "tcp");
-	if (record->role != FLOW_ROLE_UNKNOWN)
-		write_literal(&writer, "role", record->role == FLOW_ROLE_SERVER ? "server" : "client");
+	if (role_names[record->role] != NULL)
+		write_literal(&writer, "role", role_names[record->role]);
 	write_local(&writer, record);
 	write_peer(&writer, record);
 	write_translation(&writer, record);

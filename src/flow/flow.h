@@ -16,12 +16,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Which side of the connection the record's local end is. */
+/*
+ * Which side of the connection the record's local end is.  A forwarder is
+ * neither: its record tells how it translated connections of others, of which
+ * local is the client and peer what the client called.
+ */
 typedef enum flow_role
 {
 	FLOW_ROLE_UNKNOWN = 0,
 	FLOW_ROLE_CLIENT = 1,
-	FLOW_ROLE_SERVER = 2
+	FLOW_ROLE_SERVER = 2,
+	FLOW_ROLE_FORWARDER = 3
 } flow_role;
 
 /* IANA protocol numbers that a flow may have. */
@@ -78,7 +83,7 @@ typedef struct flow_record
 	uint16_t local_port;
 	uint16_t peer_port;
 
-	/* The tuple as it left the host, where it differs; family 0: it does not. */
+	/* Each end as it left the host, where it differs; family 0: it does not. */
 	flow_address nat_local;
 	flow_address nat_peer;
 	uint16_t nat_local_port;
@@ -93,5 +98,11 @@ typedef struct flow_record
 
 	flow_counters counters;
 } flow_record;
+
+/*
+ * Complete a record's translated tuple: an address or port that is missing is
+ * the untranslated one, and an end that is as untranslated has none.
+ */
+extern void flow_record_settle_translation(flow_record *record);
 
 #endif /* TOPOLOGY_FLOW_H */

@@ -129,6 +129,25 @@ add_counters(flow_counters *sum, const flow_counters *counters)
 	sum->rtt_samples = flow_counter_sum(sum->rtt_samples, counters->rtt_samples);
 }
 
+static uint8_t
+role_of(const flow_record *record, bool server)
+{
+	if (record->role == FLOW_ROLE_FORWARDER)
+		return FLOW_ROLE_FORWARDER;
+	return server ? FLOW_ROLE_SERVER : FLOW_ROLE_CLIENT;
+}
+
+/* What is left of an end's translation when ephemeral ports are dropped: nothing, maybe. */
+static void
+settle_end(flow_address *translated, uint16_t *translated_port, const flow_address *address,
+		   uint16_t port)
+{
+	if (*translated_port != port || flow_address_compare(translated, address) != 0)
+		return;
+	*translated = (flow_address){0};
+	*translated_port = 0;
+}
+
 /* The entry that record would be alone, its texts still the record's. */
 static flow_window
 window_of_record(const flow_record *record, int64_t window_ns)
@@ -139,7 +158,7 @@ window_of_record(const flow_record *record, int64_t window_ns)
 		.first_ns = record->start_ns,
 		.last_ns = record->end_ns,
 		.protocol = record->protocol,
-		.role = server ? FLOW_ROLE_SERVER : FLOW_ROLE_CLIENT,
+		.role = role_of(record, server),
 		.role_guessed = record->role == FLOW_ROLE_UNKNOWN,
 		.local = record->local,
 		.peer = record->peer,
@@ -147,13 +166,19 @@ window_of_record(const flow_record *record, int64_t window_ns)
 		.peer_port = server ? 0 : record->peer_port,
 		.nat_local = record->nat_local,
 		.nat_peer = record->nat_peer,
-		.nat_peer_port = server || record->nat_peer.family == 0 ? 0 : record->nat_peer_port,
-		.app = record->app,
-		.cluster = record->cluster,
+		.nat_local_port = server && record->nat_local.family != 0 ? record->nat_local_port : 0,
+		.nat_peer_port = !server && record->nat_peer.family != 0 ? record->nat_peer_port : 0,
 		.region = record->region,
 		.scope = record->scope,
 	};
 
+	settle_end(&window.nat_local, &window.nat_local_port, &window.local, window.local_port);
+	settle_end(&window.nat_peer, &window.nat_peer_port, &window.peer, window.peer_port);
+	if (window.role != FLOW_ROLE_FORWARDER)
+	{
+		window.app = record->app;
+		window.cluster = record->cluster;
+	}
 	add_counters(&window.counters, &record->counters);
 	return window;
 }
@@ -172,6 +197,7 @@ flow_window_record(const flow_window *window)
 		.peer_port = window->peer_port,
 		.nat_local = window->nat_local,
 		.nat_peer = window->nat_peer,
+		.nat_local_port = window->nat_local_port,
 		.nat_peer_port = window->nat_peer_port,
 		.app = window->app,
 		.cluster = window->cluster,
@@ -212,7 +238,8 @@ hash_key(const flow_hash_secret *secret, const flow_window *window)
 	hash = flow_hash_word(secret, hash,
 						  (uint64_t) window->protocol << 56 | (uint64_t) window->role << 48 |
 							  (uint64_t) window->local_port << 32 |
-							  (uint64_t) window->peer_port << 16 | window->nat_peer_port);
+							  (uint64_t) window->peer_port << 16 |
+							  (window->nat_local_port ^ window->nat_peer_port));
 	hash = hash_address(secret, hash, &window->local);
 	hash = hash_address(secret, hash, &window->peer);
 	hash = hash_address(secret, hash, &window->nat_local);
@@ -231,9 +258,10 @@ keys_equal(const flow_entry *entry, const void *key)
 
 	return a->window_ns == b->window_ns && a->protocol == b->protocol && a->role == b->role &&
 		   a->local_port == b->local_port && a->peer_port == b->peer_port &&
-		   a->nat_peer_port == b->nat_peer_port && a->app.data == b->app.data &&
-		   a->cluster.data == b->cluster.data && a->region.data == b->region.data &&
-		   a->scope.data == b->scope.data && flow_address_compare(&a->local, &b->local) == 0 &&
+		   a->nat_local_port == b->nat_local_port && a->nat_peer_port == b->nat_peer_port &&
+		   a->app.data == b->app.data && a->cluster.data == b->cluster.data &&
+		   a->region.data == b->region.data && a->scope.data == b->scope.data &&
+		   flow_address_compare(&a->local, &b->local) == 0 &&
 		   flow_address_compare(&a->peer, &b->peer) == 0 &&
 		   flow_address_compare(&a->nat_local, &b->nat_local) == 0 &&
 		   flow_address_compare(&a->nat_peer, &b->nat_peer) == 0;

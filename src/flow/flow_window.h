@@ -19,12 +19,13 @@
 
 /*
  * One entry.  The port of the listening side is kept, the other is 0: for
- * FLOW_ROLE_CLIENT peer_port, for FLOW_ROLE_SERVER local_port.  A record
- * without a role is given one when added: the lower port listens (a port of 0
- * is not known and counts as the highest; with equal ports the local side is
- * taken for the client), and role_guessed is set.  It stays set as long as no
- * record that knows its role has been merged into the entry.  Texts are owned
- * by the table; an empty one is stored as absent.
+ * FLOW_ROLE_CLIENT and FLOW_ROLE_FORWARDER peer_port, for FLOW_ROLE_SERVER
+ * local_port; likewise of the translated ports, where that end is translated: in
+ * more than the port that is dropped.  A forwarder's entry has no workload: its local end is
+ * another host.  A record without a role is given one when added: the lower port listens (a port of
+ * 0 is not known and counts as the highest; with equal ports the local side is taken for the
+ * client), and role_guessed is set.  It stays set as long as no record that knows its role has been
+ * merged into the entry.  Texts are owned by the table; an empty one is stored as absent.
  */
 typedef struct flow_window
 {
@@ -32,7 +33,7 @@ typedef struct flow_window
 	int64_t first_ns;  /* least start_ns seen */
 	int64_t last_ns;   /* greatest end_ns seen */
 	uint8_t protocol;
-	uint8_t role; /* FLOW_ROLE_CLIENT or FLOW_ROLE_SERVER */
+	uint8_t role; /* flow_role, but not FLOW_ROLE_UNKNOWN */
 	bool role_guessed;
 	flow_address local;
 	flow_address peer;
@@ -40,7 +41,8 @@ typedef struct flow_window
 	uint16_t peer_port;
 	flow_address nat_local; /* family 0: not translated */
 	flow_address nat_peer;
-	uint16_t nat_peer_port; /* 0 for FLOW_ROLE_SERVER: the client's port is ephemeral */
+	uint16_t nat_local_port;
+	uint16_t nat_peer_port;
 	flow_text app;
 	flow_text cluster;
 	flow_text region;

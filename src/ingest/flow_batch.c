@@ -43,6 +43,7 @@ enum
 	ROW_PEER_ADDRESS,
 	ROW_PEER_PORT,
 	ROW_NAT_LOCAL_ADDRESS,
+	ROW_NAT_LOCAL_PORT,
 	ROW_NAT_PEER_ADDRESS,
 	ROW_NAT_PEER_PORT,
 	ROW_APP,
@@ -184,6 +185,8 @@ add_row(row_array *rows, const flow_window *window)
 	values[ROW_PEER_PORT] = Int32GetDatum(window->peer_port);
 	set_address(values, nulls, ROW_NAT_LOCAL_ADDRESS, &window->nat_local);
 	set_address(values, nulls, ROW_NAT_PEER_ADDRESS, &window->nat_peer);
+	nulls[ROW_NAT_LOCAL_PORT] = window->nat_local.family == 0 || window->role != FLOW_ROLE_SERVER;
+	values[ROW_NAT_LOCAL_PORT] = Int32GetDatum(window->nat_local_port);
 	nulls[ROW_NAT_PEER_PORT] = window->nat_peer.family == 0;
 	values[ROW_NAT_PEER_PORT] = Int32GetDatum(window->nat_peer_port);
 	set_text(values, nulls, ROW_APP, window->app);
@@ -193,6 +196,24 @@ add_row(row_array *rows, const flow_window *window)
 	row_array_add(rows, values, nulls);
 }
 
+/* Hand the rows to a statement whose last parameter they are; there may be a first, source. */
+static void
+store_rows(MemoryContext store, row_array *rows, const char *statement, const char *source)
+{
+	MemoryContext previous = MemoryContextSwitchTo(store);
+	Oid types[2] = {TEXTOID, rows->array_type};
+	Datum arguments[2];
+	int first = source ? 0 : 1;
+
+	arguments[0] = source ? CStringGetTextDatum(source) : (Datum) 0;
+	arguments[1] = row_array_finish(rows);
+	MemoryContextSwitchTo(previous);
+	if (SPI_execute_with_args(statement, 2 - first, types + first, arguments + first, NULL, false,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "could not store flows");
+	SPI_freetuptable(SPI_tuptable);
+}
+
 void
 flow_batch_store(flow_batch *batch, const char *source)
 {
@@ -200,21 +221,22 @@ flow_batch_store(flow_batch *batch, const char *source)
 	MemoryContext store =
 		AllocSetContextCreate(CurrentMemoryContext, "topology flow rows", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous = MemoryContextSwitchTo(store);
-	row_array rows;
-	Oid types[2] = {TEXTOID};
-	Datum arguments[2];
+	row_array flows;
+	row_array translations;
 
-	row_array_begin(&rows, "flow_row", ROW_COLUMNS);
+	row_array_begin(&flows, "flow_row", ROW_COLUMNS);
+	row_array_begin(&translations, "flow_row", ROW_COLUMNS);
 	for (size_t i = 0; i < count; i++)
-		add_row(&rows, flow_window_table_entry(batch->windows, i));
-	types[1] = rows.array_type;
-	arguments[0] = CStringGetTextDatum(source);
-	arguments[1] = row_array_finish(&rows);
+	{
+		const flow_window *window = flow_window_table_entry(batch->windows, i);
+
+		add_row(window->role == FLOW_ROLE_FORWARDER ? &translations : &flows, window);
+	}
 	MemoryContextSwitchTo(previous);
-	if (SPI_execute_with_args("SELECT topo.store_flows($1, $2)", 2, types, arguments, NULL, false,
-							  0) != SPI_OK_SELECT)
-		elog(ERROR, "could not store flows");
-	SPI_freetuptable(SPI_tuptable);
+	if (flows.count > 0)
+		store_rows(store, &flows, "SELECT topo.store_flows($1, $2)", source);
+	if (translations.count > 0)
+		store_rows(store, &translations, "SELECT topo.store_translations($1)", NULL);
 	MemoryContextDelete(store);
 	flow_batch_clear(batch);
 }

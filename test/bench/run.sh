@@ -54,7 +54,7 @@ start_capture() {
 # Nanoseconds that the capture's hooks have run, all in all, and how often.
 hook_statistics() {
 	local link
-	for link in tcp_process tcp_state udp_socket udp_egress udp_ingress; do
+	for link in tcp_process tcp_state udp_socket egress udp_ingress; do
 		[ -e "$PINS/$link" ] || continue
 		bpftool -j prog show id "$(bpftool -j link show pinned "$PINS/$link" | sed 's/.*"prog_id":\([0-9]*\).*/\1/')"
 	done | sed 's/.*"run_time_ns":\([0-9]*\),"run_cnt":\([0-9]*\).*/\1 \2/' |
@@ -68,34 +68,31 @@ enable_statistics() {
 	sysctl -q kernel.bpf_stats_enabled=1
 }
 
-counted() { sql -c "SELECT coalesce(sum(connections), 0) FROM topo.edges() WHERE source = 'storm'"; }
+counted() { sql -c "SELECT coalesce(sum(connections), 0) FROM topo.edges() WHERE source = 'storm-$1'"; }
 dropped() { sql -c "SELECT coalesce(sum(dropped), 0) FROM topo.source_status"; }
 
+# bench_capture CLOSE: of connections that end by reset, or by fin.
 bench_capture() {
-	local connections seconds before after rate
+	local close=$1 connections seconds before after rate
 
-	"${CC:-cc}" -O2 -o "$FLEET_DIR/storm" "$HERE/storm.c"
-	fleet_network storm
-	fleet_host storm storm 10.78.0.2/24
 	enable_statistics
 	before=$(hook_statistics)
-	read -r connections seconds < <(fleet_in storm "$FLEET_DIR/storm" "$STORM_CONNECTIONS")
+	read -r connections seconds < <(fleet_in storm env OTEL_SERVICE_NAME="storm-$close" \
+		"$FLEET_DIR/storm" "$STORM_CONNECTIONS" "$close")
 	after=$(hook_statistics)
 	sysctl -q kernel.bpf_stats_enabled=0
 	sql -c "SELECT topo.flush()" >/dev/null
 	rate=$(awk -v n="$connections" -v s="$seconds" 'BEGIN { printf "%.0f", n / s }')
-	say "capture: $connections connections on loopback, both ends on the host, $rate a second"
+	say "capture: $connections connections on loopback, closed by $close, both ends on the host, $rate a second"
 	awk -v b="$before" -v a="$after" -v n="$connections" 'BEGIN {
 		split(b, x, " "); split(a, y, " ")
 		printf "in the kernel, all hooks: %.2f us a connection, %.1f calls of %.0f ns (bar: 2 us)\n",
 			(y[1] - x[1]) / n / 1000, (y[2] - x[2]) / n, (y[1] - x[1]) / (y[2] - x[2]) }'
 	say "loss: the same storm, in the map"
-	awk -v n="$connections" -v c="$(counted)" -v d="$(dropped)" 'BEGIN {
+	awk -v n="$connections" -v c="$(counted "$close")" -v d="$(dropped)" 'BEGIN {
 		printf "made %d, in the map %d, last reports that found the ring full %d: %.3f %% lost\n",
 			n, c, d, 100 * (n - c) / n }'
 }
-
-
 
 fleet_init bench topo-bench$$-
 start_server
@@ -103,7 +100,11 @@ start_server
 reason=$(why_not_capture)
 if [ -z "$reason" ]; then
 	start_capture
-	bench_capture
+	"${CC:-cc}" -O2 -o "$FLEET_DIR/storm" "$HERE/storm.c"
+	fleet_network storm
+	fleet_host storm storm 10.78.0.2/24
+	bench_capture reset
+	bench_capture fin
 	sql -c "SELECT topo.drop_source('bench')" >/dev/null
 else
 	say "capture and loss: not measured, since $reason"

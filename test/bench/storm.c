@@ -1,20 +1,26 @@
 /*
  * storm.c
- *		storm CONNECTIONS: open and close that many TCP connections on loopback, one
- *		after the other, as fast as one thread can; print how many there were and
- *		the seconds they took.
+ *		storm CONNECTIONS reset|fin: open and close that many TCP connections on
+ *		loopback, one after the other, as fast as one thread can; print how many
+ *		there were and the seconds they took.
  *
  * Both ends are in this process, so that the machine has nothing else to do than
- * connections.  Each closes by reset, which leaves no socket in TIME_WAIT and so
- * never runs out of ports.
+ * connections.  A close by reset leaves no socket in TIME_WAIT.  One by FIN
+ * does, which holds its port: so the address that is called changes before they
+ * run out.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Of the ports that a client may get for one address, less than the usual 28232. */
+#define CONNECTIONS_PER_ADDRESS 20000
 
 static void
 fail(const char *what)
@@ -30,7 +36,7 @@ open_listener(struct sockaddr_in *address)
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	address->sin_family = AF_INET;
-	address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	address->sin_addr.s_addr = htonl(INADDR_ANY);
 	address->sin_port = 0;
 	if (listener < 0 || bind(listener, (struct sockaddr *) address, length) != 0 ||
 		listen(listener, 64) != 0 ||
@@ -40,16 +46,16 @@ open_listener(struct sockaddr_in *address)
 }
 
 static void
-connect_once(int listener, const struct sockaddr_in *address)
+connect_once(int listener, const struct sockaddr_in *address, bool reset)
 {
-	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	const struct linger linger = {.l_onoff = reset, .l_linger = 0};
 	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int server;
 
 	if (client < 0 || connect(client, (const struct sockaddr *) address, sizeof(*address)) != 0)
 		fail("connect");
 	server = accept(listener, NULL, NULL);
-	if (server < 0 || setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) != 0)
+	if (server < 0 || setsockopt(client, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) != 0)
 		fail("accept");
 	close(client);
 	close(server);
@@ -58,21 +64,25 @@ connect_once(int listener, const struct sockaddr_in *address)
 int
 main(int argc, char **argv)
 {
-	long connections = argc == 2 ? atol(argv[1]) : 0;
+	long connections = argc == 3 ? atol(argv[1]) : 0;
+	bool reset = argc == 3 && strcmp(argv[2], "reset") == 0;
 	struct sockaddr_in address = {0};
 	struct timespec start;
 	struct timespec end;
 	int listener;
 
-	if (connections <= 0)
+	if (connections <= 0 || (!reset && strcmp(argv[2], "fin") != 0))
 	{
-		fprintf(stderr, "usage: storm CONNECTIONS\n");
+		fprintf(stderr, "usage: storm CONNECTIONS reset|fin\n");
 		return 2;
 	}
 	listener = open_listener(&address);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (long i = 0; i < connections; i++)
-		connect_once(listener, &address);
+	{
+		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t) (i / CONNECTIONS_PER_ADDRESS));
+		connect_once(listener, &address, reset);
+	}
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	printf("%ld %.3f\n", connections,
 		   (double) (end.tv_sec - start.tv_sec) + (double) (end.tv_nsec - start.tv_nsec) / 1e9);

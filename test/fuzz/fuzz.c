@@ -92,7 +92,9 @@ require_flow(const flow_record *record)
 
 	REQUIRE(record->start_ns <= record->end_ns);
 	REQUIRE(record->protocol == FLOW_PROTOCOL_TCP || record->protocol == FLOW_PROTOCOL_UDP);
-	REQUIRE(record->role <= FLOW_ROLE_SERVER);
+	REQUIRE(record->role <= FLOW_ROLE_FORWARDER);
+	REQUIRE(record->role != FLOW_ROLE_FORWARDER || record->nat_local.family != 0 ||
+			record->nat_peer.family != 0);
 	require_address(record->local);
 	require_address(record->peer);
 	REQUIRE(record->nat_local.family != 0 || record->nat_local_port == 0);

@@ -15,7 +15,7 @@ use Topology::Program;
 our @EXPORT = (
 	@Topology::Kernel::EXPORT,
 	qw(new_server create_map add_ebpf_source start_program run_program app serve call hold
-	  add_kafka_source state_query state_of worker_of await within hop_totals edge_totals totals
+	  add_kafka_source state_query state_of worker_of await within poll_until hop_totals edge_totals totals
 	  both_ends_counted));
 
 # Longer than anything here may take.
@@ -171,6 +171,19 @@ sub within
 		sleep 0.05;
 	}
 	return is($got, $expected, "$name, within $seconds s");
+}
+
+# Wait for what Perl can tell; dies when it does not come.
+sub poll_until
+{
+	my ($condition) = @_;
+
+	foreach (1 .. 1000)
+	{
+		return 1 if $condition->();
+		sleep 0.01;
+	}
+	die 'the condition never came';
 }
 
 # connections|failed|bytes sent|bytes received between two addresses, as one end

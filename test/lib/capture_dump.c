@@ -21,6 +21,8 @@
 #include "capture/capture.h"
 #include "capture/capture_record.h"
 
+static const char *const kinds[] = {"unknown", "snapshot", "close", "forward"};
+
 typedef struct dump_options
 {
 	const char *dir;
@@ -67,6 +69,20 @@ print_record(capture_recorder *recorder, const struct flow_event *event)
 }
 
 static void
+print_translation(const struct flow_tuple *tuple)
+{
+	char local[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN];
+	int family = tuple->family == 4 ? AF_INET : AF_INET6;
+
+	if (tuple->family == 0)
+		return;
+	inet_ntop(family, tuple->local, local, sizeof(local));
+	inet_ntop(family, tuple->peer, peer, sizeof(peer));
+	printf("\"nat_local\":\"%s\",\"nat_local_port\":%u,\"nat_peer\":\"%s\",\"nat_peer_port\":%u,",
+		   local, tuple->local_port, peer, tuple->peer_port);
+}
+
+static void
 print_event(capture_recorder *recorder, const struct flow_event *event)
 {
 	char local[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN];
@@ -76,10 +92,11 @@ print_event(capture_recorder *recorder, const struct flow_event *event)
 	inet_ntop(family, event->peer, peer, sizeof(peer));
 	putchar('{');
 	print_record(recorder, event);
+	print_translation(&event->translated);
 	printf("\"kind\":\"%s\",\"proto\":\"%s\",\"role\":%u,\"start\":%llu,\"end\":%llu,"
 		   "\"cookie\":%llu,\"pid\":%u,\"netns\":%u,\"local\":\"%s\",\"local_port\":%u,"
 		   "\"peer\":\"%s\",\"peer_port\":%u,",
-		   event->kind == FLOW_EVENT_CLOSE ? "close" : "snapshot",
+		   kinds[event->kind <= FLOW_EVENT_FORWARD ? event->kind : 0],
 		   event->protocol == 6 ? "tcp" : "udp", event->role, event->start_ns, event->end_ns,
 		   event->cookie, event->process.tgid, event->netns, local, event->local_port, peer,
 		   event->peer_port);

@@ -4,7 +4,8 @@
 #
 #	workload.pl serve --address A --port P [--up B] [--down C] [--udp]
 #	workload.pl call --address A --port P [--ports M] [--count N] [--up B] [--down C]
-#	                 [--udp] [--hold | --on] [--refused] [--pause SECONDS]
+#	                 [--udp [--unconnected]] [--hold | --on] [--refused] [--pause SECONDS]
+#	                 [--again A:P]
 #
 # An exchange is B bytes to the server and C bytes back.  serve answers any
 # number of exchanges until it is told to end, by a line on standard input or by
@@ -12,7 +13,9 @@
 # with one exchange each; with --on it goes on until it is told to end; with
 # --hold all N stay open, each line "step" is one more exchange on each of them,
 # and any other the end; with --refused each connect must be refused; with --ports M
-# the calls go to M ports in turn, from P on.
+# the calls go to M ports in turn, from P on.  With --unconnected the socket is
+# given the address with each datagram; with --again A:P the socket then ends its
+# connection and makes one to there.
 #
 # Both say when they are ready ("ready", "open", "stepped") and print what they
 # have done as JSON when they end.  --name is the name of the process.
@@ -23,7 +26,7 @@ use Errno qw(ECONNREFUSED EINTR);
 use Getopt::Long;
 use IO::Select;
 use IO::Socket::IP;
-use Socket qw(SOCK_DGRAM SOCK_STREAM SOMAXCONN);
+use Socket qw(AF_INET AF_INET6 AF_UNSPEC SOCK_DGRAM SOCK_STREAM SOMAXCONN inet_pton pack_sockaddr_in pack_sockaddr_in6);
 use Time::HiRes qw(sleep);
 
 my %done = (connections => 0, failed => 0, sent => 0, received => 0);
@@ -96,11 +99,48 @@ sub receive_all
 	return;
 }
 
+sub socket_address
+{
+	my ($address, $port) = @_;
+	my $ip6 = $address =~ /:/;
+	my $ip = inet_pton($ip6 ? AF_INET6 : AF_INET, $address);
+
+	return $ip6 ? pack_sockaddr_in6($port, $ip) : pack_sockaddr_in($port, $ip);
+}
+
+# The same socket to another server, once its connection has ended in order.
+sub connect_again
+{
+	my ($socket) = @_;
+	my ($address, $port) = $option{again} =~ /^(.*):(\d+)$/;
+
+	shutdown($socket, 1) && receive_bytes($socket, 1) == 0 or die 'the connection did not end';
+	connect($socket, pack('S x14', AF_UNSPEC)) or die "cannot disconnect: $!";
+	connect($socket, socket_address($address, $port)) or die "cannot connect again: $!";
+	$done{connections}++;
+	return;
+}
+
+# A socket for datagrams that has no peer.
+sub loose_socket
+{
+	socket(my $socket, $option{address} =~ /:/ ? AF_INET6 : AF_INET, SOCK_DGRAM, 0) or die "cannot make a socket: $!";
+	$done{connections}++;
+	return $socket;
+}
+
 sub exchange
 {
 	my ($socket) = @_;
 
-	send_bytes($socket, $option{up});
+	if ($option{unconnected})
+	{
+		$done{sent} += send($socket, 'x' x $option{up}, 0, socket_address(@option{qw(address port)})) // die "cannot send: $!";
+	}
+	else
+	{
+		send_bytes($socket, $option{up});
+	}
 	if ($option{udp})
 	{
 		receive_bytes($socket, 65536) == $option{down} or die 'a datagram of another size';
@@ -182,6 +222,7 @@ sub serve
 
 sub connect_once
 {
+	return loose_socket() if $option{unconnected};
 	my $socket = IO::Socket::IP->new(
 		PeerHost => $option{address},
 		PeerPort => $option{port} + $calls++ % $option{ports},
@@ -230,6 +271,7 @@ sub call
 		if ($socket)
 		{
 			exchange($socket);
+			connect_again($socket) if $option{again};
 			close $socket;
 		}
 		sleep $option{pause} if $option{pause};
@@ -239,8 +281,8 @@ sub call
 
 # a test that was killed leaves nothing behind for long
 alarm 120;
-GetOptions(\%option, 'address=s', 'port=i', 'ports=i', 'count=i', 'up=i', 'down=i', 'udp', 'hold', 'on', 'refused',
-	'pause=f', 'name=s')
+GetOptions(\%option, 'address=s', 'port=i', 'ports=i', 'count=i', 'up=i', 'down=i', 'udp', 'unconnected', 'hold', 'on', 'refused',
+	'pause=f', 'name=s', 'again=s')
   or die 'wrong usage';
 set_name($option{name});
 my $mode = shift @ARGV // '';

@@ -102,14 +102,3 @@ is($node->safe_psql('postgres', 'SELECT dropped, dead_letters FROM topo.source_s
 $node->stop('fast');
 done_testing();
 
-sub poll_until
-{
-	my ($condition) = @_;
-
-	foreach (1 .. 1000)
-	{
-		return if $condition->();
-		sleep 0.01;
-	}
-	die 'the condition never came';
-}

@@ -22,13 +22,13 @@ sub event
 	my ($uptime) = slurp_file('/proc/uptime') =~ /^(\S+)/;
 	my $now = int($uptime * 1e9);
 
-	return pack 'S2 C4 Q3 L2 Q L S2 a16 a16 Q4 L4 a16',
+	return pack 'S2 C4 Q3 L2 Q L S2 a16 a16 Q4 L4 a16 a16 S2 C x3 a16',
 	  $field{version} // $version, $field{size} // $size,
 	  2, 6, 1, $field{family} // 4,
 	  ($now + ($field{ahead} // 0)) x 2, 12345,
 	  0, 0, 0, 1, 40000, $field{port} // 4000,
 	  pack('C4', 192, 0, 2, 1), pack('C4', 192, 0, 2, 2),
-	  100, 200, 3, 4, 0, 250, 1, 0, 'written';
+	  100, 200, 3, 4, 0, 250, 1, 0, '', '', 0, 0, $field{translated} // 0, 'written';
 }
 
 is(length event(), $size, 'events are laid out as the capture does');
@@ -38,6 +38,7 @@ my @letters = (
 	[ event(version => $version + 1), 'version', 'an event of another version' ],
 	[ event(size => $size + 8), 'size', 'an event of another size' ],
 	[ event(family => 7), 'family', 'an event of an unknown address family' ],
+	[ event(translated => 7), 'family', 'an event of an unknown translated address family' ],
 	[ event(ahead => 36e12), 'ahead of this server', 'an event from the future' ]);
 
 write_ring($writer, event(port => 4001));
@@ -47,8 +48,8 @@ foreach my $letter (@letters)
 	write_ring($writer, event(port => 4002));
 }
 my $ports = "SELECT target_port, connections, bytes_sent, bytes_received FROM topo.hops() WHERE target = '192.0.2.2' ORDER BY 1";
-await($node, 'postgres', $ports, "4001|1|100|200\n4002|5|500|1000", 'events before and after are taken in');
-is($node->safe_psql('postgres', 'SELECT state, dead_letters FROM topo.source_status'), 'running|5', 'the status counts dead letters');
+await($node, 'postgres', $ports, "4001|1|100|200\n4002|6|600|1200", 'events before and after are taken in');
+is($node->safe_psql('postgres', 'SELECT state, dead_letters FROM topo.source_status'), 'running|6', 'the status counts dead letters');
 foreach my $letter (@letters)
 {
 	my ($bytes, $reason, $name) = @$letter;
@@ -57,18 +58,18 @@ foreach my $letter (@letters)
 			unpack('H*', $bytes), $reason),
 		1, "$name is a dead letter, with its bytes and the reason");
 }
-is($node->safe_psql('postgres', 'SELECT count(DISTINCT "offset") FROM topo.dead_letter'), 5, 'each has its position');
+is($node->safe_psql('postgres', 'SELECT count(DISTINCT "offset") FROM topo.dead_letter'), 6, 'each has its position');
 
 # a dead letter is not read twice, whatever happens to the reader
 $node->stop('immediate');
 $node->start;
 write_ring($writer, event(port => 4003));
 await($node, 'postgres', "$ports DESC LIMIT 1", '4003|1|100|200', 'it goes on after a crash');
-is($node->safe_psql('postgres', 'SELECT count(*), max(dead_letters) FROM topo.dead_letter, topo.source_status'), '5|5', 'with no dead letter more');
+is($node->safe_psql('postgres', 'SELECT count(*), max(dead_letters) FROM topo.dead_letter, topo.source_status'), '6|6', 'with no dead letter more');
 
 # those that still cannot be used stay
 is($node->safe_psql('postgres', "SELECT topo.replay_dead_letters('host')"), 0, 'replaying them takes none');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM topo.dead_letter'), 5, 'and all stay');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM topo.dead_letter'), 6, 'and all stay');
 
 $node->stop('fast');
 done_testing();

@@ -46,7 +46,7 @@ static const field_demand protocol_demand = {
 };
 
 static const field_demand role_demand = {
-	"must be \"client\" or \"server\"",
+	"must be \"client\", \"server\" or \"forwarder\"",
 	{"1", "true", "[]", "{}", "\"\"", "\"peer\"", "\"clients\""},
 };
 
@@ -123,6 +123,18 @@ a_missing_field_is_named(void **state)
 	assert_refused("{\"start\":1,\"end\":2,\"proto\":6,\"local\":{\"ip\":\"::1\"}}", 1, "peer.ip",
 				   "is required");
 	assert_refused("{" REQUIRED ",\"local\":{\"ip\":null}}", 1, "local.ip", "is required");
+}
+
+static void
+a_forwarder_that_translates_nothing_is_refused(void **state)
+{
+	static const char message[] = "must say what a forwarder made of the connection";
+
+	(void) state;
+	assert_refused("{" REQUIRED ",\"role\":\"forwarder\"}", 1, "nat", message);
+	assert_refused("{" REQUIRED ",\"role\":\"forwarder\",\"nat\":{\"local_ip\":\"10.0.0.7\","
+				   "\"peer_ip\":\"10.0.1.9\"}}",
+				   1, "nat", message);
 }
 
 static void
@@ -286,6 +298,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mistyped_field_is_named_with_what_it_must_be),
 		cmocka_unit_test(a_missing_field_is_named),
+		cmocka_unit_test(a_forwarder_that_translates_nothing_is_refused),
 		cmocka_unit_test(an_end_before_the_start_is_refused),
 		cmocka_unit_test(what_is_no_json_object_is_refused_with_its_line),
 		cmocka_unit_test(a_nul_byte_is_refused),

@@ -150,6 +150,10 @@ protocol_and_role_are_read_in_any_case(void **state)
 					 FLOW_ROLE_SERVER);
 	assert_int_equal(record_without_texts("{" REQUIRED ",\"role\":\"Client\"}").role,
 					 FLOW_ROLE_CLIENT);
+	assert_int_equal(
+		record_without_texts("{" REQUIRED ",\"role\":\"Forwarder\",\"nat\":{\"peer_port\":1}}")
+			.role,
+		FLOW_ROLE_FORWARDER);
 }
 
 static void

@@ -6,7 +6,6 @@
 #include "decoded.h"
 #include "windows.h"
 
-#include "decode/flow_sides.h"
 #include "encode/flow_to_json.h"
 #include "flow/flow_address.h"
 
@@ -207,6 +206,8 @@ translations_come_back(void **state)
 	record.nat_peer = (flow_address){0};
 	record.nat_peer_port = 0;
 	assert_comes_back(&record);
+	record.role = FLOW_ROLE_FORWARDER;
+	assert_comes_back(&record);
 }
 
 static void
@@ -299,7 +300,7 @@ some_record(void)
 		record.nat_peer = some_address();
 		record.nat_peer_port = (uint16_t) some_number();
 	}
-	flow_sides_settle_translation(&record);
+	flow_record_settle_translation(&record);
 	return record;
 }
 

@@ -91,12 +91,77 @@ ephemeral_ports_are_dropped(void **state)
 	{
 		records[i].role = FLOW_ROLE_SERVER;
 		records[i].local_port = 6379;
+		records[i].nat_local_port = 443;
 		records[i].peer_port = records[i].nat_peer_port = (uint16_t) (40000 + i);
 	}
 	window = merge_of(records, LENGTH_OF(records));
 	assert_int_equal(window.local_port, 6379);
 	assert_int_equal(window.peer_port, 0);
+	assert_int_equal(window.nat_local_port, 443);
 	assert_int_equal(window.nat_peer_port, 0);
+}
+
+static void
+an_end_of_which_only_the_dropped_port_changes_is_not_translated(void **state)
+{
+	flow_record record = sample_record();
+	flow_window window;
+
+	(void) state;
+	record.nat_local = record.local;
+	record.nat_peer = record.peer;
+	window = merge_of(&record, 1);
+	assert_int_equal(window.nat_local.family, 0);
+	assert_int_equal(window.nat_local_port, 0);
+	assert_address(window.nat_peer, "10.0.1.9");
+	assert_int_equal(window.nat_peer_port, 7000);
+
+	record.role = FLOW_ROLE_SERVER;
+	window = merge_of(&record, 1);
+	assert_address(window.nat_local, "10.0.0.7");
+	assert_int_equal(window.nat_local_port, 1024);
+	assert_int_equal(window.nat_peer.family, 0);
+	assert_int_equal(window.nat_peer_port, 0);
+}
+
+static void
+a_forwarders_ports_are_those_of_the_called(void **state)
+{
+	flow_record records[100];
+	flow_window window;
+
+	(void) state;
+	for (size_t i = 0; i < LENGTH_OF(records); i++)
+	{
+		records[i] = sample_record();
+		records[i].role = FLOW_ROLE_FORWARDER;
+		records[i].local_port = (uint16_t) (i + 1);
+		records[i].nat_local_port = (uint16_t) (50000 + i);
+		if (i % 2 == 0)
+			records[i].app = records[i].cluster = (flow_text){NULL, 0};
+	}
+	window = merge_of(records, LENGTH_OF(records));
+	assert_int_equal(window.role, FLOW_ROLE_FORWARDER);
+	assert_int_equal(window.local_port, 0);
+	assert_int_equal(window.peer_port, 6379);
+	assert_int_equal(window.nat_local_port, 0);
+	assert_int_equal(window.nat_peer_port, 7000);
+	assert_int_equal(window.counters.connections, 100);
+}
+
+static void
+a_forwarder_names_no_workload(void **state)
+{
+	flow_window_table *table = new_table(NO_BOUND);
+	flow_record record = sample_record();
+
+	(void) state;
+	record.role = FLOW_ROLE_FORWARDER;
+	assert_true(flow_window_table_add(table, &record));
+	assert_text(flow_window_table_entry(table, 0)->app, NULL);
+	assert_text(flow_window_table_entry(table, 0)->cluster, NULL);
+	assert_text(flow_window_table_entry(table, 0)->scope, "vpc-1");
+	flow_window_table_destroy(table);
 }
 
 static void
@@ -367,6 +432,9 @@ main(void)
 		cmocka_unit_test(a_record_becomes_an_entry),
 		cmocka_unit_test(texts_are_the_tables_own),
 		cmocka_unit_test(ephemeral_ports_are_dropped),
+		cmocka_unit_test(an_end_of_which_only_the_dropped_port_changes_is_not_translated),
+		cmocka_unit_test(a_forwarders_ports_are_those_of_the_called),
+		cmocka_unit_test(a_forwarder_names_no_workload),
 		cmocka_unit_test(a_role_not_given_is_guessed_from_the_lower_port),
 		cmocka_unit_test(a_known_role_confirms_a_guessed_one),
 		cmocka_unit_test(windows_begin_rounded_down),
