@@ -68,7 +68,7 @@ edges_become('the callees alone tell', $callees, [
 edges_become('the proxies alone tell: what is behind is not known to be what was declared', $between, [
 	edge('address:alpha', 'intermediary:edge', [], $done{alpha}),
 	edge('address:beta', 'intermediary:edge', [], $done{beta}),
-	edge('address:gamma', 'intermediary:edge', ['front'], $done{gamma}, 'apportioned'),
+	apportioned('address:gamma', ['intermediary:edge'], ['front'], $done{gamma}),
 	edge('address:delta', 'intermediary:front', [], $done{delta}),
 	edge('intermediary:edge', 'address:web1', [], reversed($served[0])),
 	edge('intermediary:edge', 'address:web2', [], reversed($served[1])),
