@@ -304,7 +304,7 @@ BEGIN
 		FROM redirected r
 		UNION ALL
 		SELECT v.report, s.target, s.port, coalesce(p.node, w.node, s.node), v.declared, NULL, s.weight::numeric
-		FROM virtual v JOIN stray s ON v.kind = 'virtual_address' AND s.bucket = v.bucket AND s.scope = v.scope AND s.protocol = v.protocol AND s.caller = v.caller_outside
+		FROM virtual v JOIN stray s ON v.kind IN ('virtual_address', 'gateway') AND s.bucket = v.bucket AND s.scope = v.scope AND s.protocol = v.protocol AND s.caller = v.caller_outside
 			 LEFT JOIN said p ON p.scope = s.scope AND p.address = s.target AND p.port = s.port AND p.valid @> s.first_seen
 			 LEFT JOIN said w ON w.scope = s.scope AND w.address = s.target AND w.port = 0 AND w.valid @> s.first_seen
 		WHERE NOT EXISTS (SELECT FROM redirected r WHERE r.report = v.report) AND s.weight > 0
