@@ -83,7 +83,7 @@ END
 $$;
 CREATE TEMP TABLE moment AS
 	SELECT p.*, at, pg_temp.clock(at) AS at_time, pg_temp.by_the_rules(p.place, at) AS holder
-	FROM place p, generate_series(-9.75, 1080, 2.5) at;
+	FROM place p, generate_series(-9.75, 1080, 2) at;
 -- All that the rules tell apart is there.
 SELECT count(*) FILTER (WHERE holder IS NULL) > 600 AS nobody, count(*) FILTER (WHERE length(holder) = 1) > 2000 AS one,
 	   count(*) FILTER (WHERE length(holder) = 5) > 600 AS two, count(*) FILTER (WHERE length(holder) > 5) > 50 AS more, count(*) FILTER (WHERE holder = 'said') > 300 AS said
@@ -110,13 +110,17 @@ $$;
 CREATE FUNCTION pg_temp.forget() RETURNS void LANGUAGE sql AS $$
 	TRUNCATE topo.address, topo.reporter, topo_network.flow_window, topo_network.dirty_window, topo_network.dirty_address
 $$;
+-- What would be otherwise if all were concluded anew.
+CREATE FUNCTION pg_temp.missed() RETURNS integer LANGUAGE sql AS $$
+	SELECT coalesce(cardinality(topo.verdicts(ARRAY(SELECT (scope, address, port, '{(,)}')::topo.address_case FROM place))), 0)
+$$;
 SELECT pg_temp.take(VARIADIC array_agg(line ORDER BY n)) = count(*) AS taken, pg_temp.say() FROM told;
 SELECT pg_temp.otherwise('at once');
 SELECT pg_temp.forget(), pg_temp.say();
-SELECT sum(pg_temp.take(line)) = count(*) AS taken FROM (SELECT line FROM told ORDER BY n) r;
+SELECT sum(pg_temp.take(line)) = count(*) AS taken, sum(pg_temp.missed()) AS missed FROM (SELECT line FROM told ORDER BY n) r;
 SELECT pg_temp.otherwise('one by one');
 SELECT pg_temp.forget();
-SELECT sum(pg_temp.take(line) + CASE n WHEN 200 THEN pg_temp.say() ELSE 0 END) > count(*) AS taken FROM (SELECT n, line FROM told ORDER BY md5(line)) r;
+SELECT sum(pg_temp.take(line) + CASE n WHEN 200 THEN pg_temp.say() ELSE 0 END) > count(*) AS taken, sum(pg_temp.missed()) AS missed FROM (SELECT n, line FROM told ORDER BY md5(line)) r;
 SELECT pg_temp.otherwise('shuffled');
 SELECT pg_temp.forget();
 SELECT sum(pg_temp.take(VARIADIC lines)) AS taken FROM (SELECT array_agg(line) AS lines FROM told GROUP BY n / 28 ORDER BY n / 28 DESC) r;
