@@ -138,9 +138,13 @@ COMMENT ON FUNCTION topo.prolong_stays(topo.address_claim[]) IS
 
 -- The general one: a stay that grows takes the place of its first part.
 CREATE FUNCTION topo.extend_stays(claims topo.address_claim[], source text) RETURNS topo.stay_change[]
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET plan_cache_mode = force_custom_plan -- the plan depends on how many there are
 AS $$
+DECLARE
+	result topo.stay_change[];
+BEGIN
 	WITH part AS MATERIALIZED (
 		SELECT c.*, extend_stays.source, false AS known FROM unnest(claims) c
 		UNION
@@ -175,9 +179,11 @@ AS $$
 		INSERT INTO topo.stay (scope, address, port, node, since, until, source)
 		SELECT g.scope, g.address, g.port, g.node, g.since, g.until, g.source FROM grown g WHERE g.first_since IS NULL
 	)
-	SELECT array_agg((g.scope, g.address, g.port, g.node, tstzrange(lower(g.news), upper(g.news), '[]'), false)::topo.stay_change)
+	SELECT array_agg((g.scope, g.address, g.port, g.node, tstzrange(lower(g.news), upper(g.news), '[]'), false)::topo.stay_change) INTO result
 	FROM grown g
-	WHERE NOT isempty(g.news)
+	WHERE NOT isempty(g.news);
+	RETURN result;
+END
 $$;
 COMMENT ON FUNCTION topo.extend_stays(topo.address_claim[], text) IS
 'add what claims say of addresses, which the caller has locked, to the stays there; returns what that changes';

@@ -57,27 +57,61 @@ CREATE TABLE topo.reporter (
 COMMENT ON TABLE topo.reporter IS 'addresses whose own host reports their flows, and when: a connection from there is counted at its client';
 SELECT pg_catalog.pg_extension_config_dump('topo.reporter', '');
 
+-- Slight changes do not matter where nobody else is near, nor where all that are
+-- near were together before and are together after: none can be told from the
+-- others, so each is a candidate until its lease ends, and the leases are the same.
 CREATE FUNCTION topo.unsettled(changes topo.stay_change[]) RETURNS topo.address_case[]
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET plan_cache_mode = force_custom_plan -- the plan depends on how many there are
 AS $$
-	SELECT array_agg((u.scope, u.address, u.port, u.spans)::topo.address_case)
+DECLARE
+	result topo.address_case[];
+BEGIN
+	WITH change AS MATERIALIZED (
+		SELECT c.* FROM unnest(changes) c
+		WHERE NOT c.slight
+		   OR EXISTS (SELECT FROM topo.stay o
+					  WHERE o.address = c.address AND o.scope = c.scope AND o.port = c.port AND o.node <> c.node
+						AND o.since < upper(c.span) + topo.stay_reach() AND o.until > lower(c.span) - topo.stay_reach())
+	), shared AS (
+		SELECT c.scope, c.address, c.port, min(lower(c.span)) AS since, max(upper(c.span)) AS until
+		FROM change c
+		GROUP BY 1, 2, 3
+		HAVING bool_and(c.slight)
+	), near AS (
+		SELECT s.scope, s.address, s.port, s.since, coalesce(lower(c.span), s.until) AS before, s.until AS after
+		FROM shared h
+			 JOIN topo.stay s ON s.address = h.address AND s.scope = h.scope AND s.port = h.port
+							 AND s.since < h.until + topo.stay_reach() AND s.until > h.since - topo.stay_reach()
+			 LEFT JOIN change c ON c.address = s.address AND c.scope = s.scope AND c.port = s.port AND c.node = s.node AND upper(c.span) = s.until
+	), together AS (
+		SELECT n.scope, n.address, n.port
+		FROM near n
+		GROUP BY 1, 2, 3
+		HAVING max(n.since) <= min(n.before)
+		   AND max(n.before) < min(n.before) + interval '7 seconds' AND max(n.after) < min(n.after) + interval '7 seconds'
+	)
+	SELECT array_agg((u.scope, u.address, u.port, u.spans)::topo.address_case) INTO result
 	FROM (SELECT c.scope, c.address, c.port,
 				 range_agg(tstzrange(lower(c.span) - topo.stay_reach(), upper(c.span) + topo.stay_reach())) AS spans
-		  FROM unnest(changes) c
-		  WHERE NOT c.slight
-			 OR EXISTS (SELECT FROM topo.stay o
-						WHERE o.address = c.address AND o.scope = c.scope AND o.port = c.port AND o.node <> c.node
-						  AND o.since < upper(c.span) + topo.stay_reach() AND o.until > lower(c.span) - topo.stay_reach())
-		  GROUP BY 1, 2, 3) u
+		  FROM change c LEFT JOIN together t ON t.address = c.address AND t.scope = c.scope AND t.port = c.port
+		  WHERE t.address IS NULL
+		  GROUP BY 1, 2, 3) u;
+	RETURN result;
+END
 $$;
 COMMENT ON FUNCTION topo.unsettled(topo.stay_change[]) IS 'where these changes may change who held an address';
 
 CREATE FUNCTION topo.candidates(cases topo.address_case[])
 RETURNS TABLE (number bigint, node bigint, source text, valid tstzrange)
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET plan_cache_mode = force_custom_plan -- the plan depends on how many there are
 AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	WITH stay AS MATERIALIZED (
 		SELECT c.number, span, s.node, s.source, s.since, s.until, greatest(s.since, s.until) AS last_seen
 		FROM unnest(cases) WITH ORDINALITY c (scope, address, port, spans, number)
@@ -115,16 +149,21 @@ AS $$
 		FROM stay s JOIN surrounded c ON c.number = s.number AND c.span = s.span AND c.since = s.since
 		WHERE c.leased_before > s.since - interval '2 seconds'
 	)
-	SELECT c.number, c.node, c.source, c.valid * c.span FROM candidate c WHERE c.valid && c.span
+	SELECT c.number, c.node, c.source, c.valid * c.span FROM candidate c WHERE c.valid && c.span;
+END
 $$;
 COMMENT ON FUNCTION topo.candidates(topo.address_case[]) IS
 'by the number of the case, who may have held its address, and when';
 
 CREATE FUNCTION topo.conclusions(cases topo.address_case[])
 RETURNS TABLE (number bigint, node bigint, ambiguous boolean, source text, valid tstzmultirange)
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET plan_cache_mode = force_custom_plan -- the plan depends on how many there are
 AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
 	WITH candidate AS MATERIALIZED (
 		SELECT c.number, c.node, min(c.source) AS source, range_agg(c.valid) AS valid
 		FROM topo.candidates(cases) c
@@ -153,15 +192,20 @@ AS $$
 		 LEFT JOIN contest o USING (number)
 		 LEFT JOIN said i USING (number)
 		 CROSS JOIN LATERAL (VALUES (false, c.valid - coalesce(o.valid, '{}')), (true, c.valid * o.valid)) v (ambiguous, valid)
-	WHERE NOT isempty(v.valid - coalesce(i.valid, '{}'))
+	WHERE NOT isempty(v.valid - coalesce(i.valid, '{}'));
+END
 $$;
 COMMENT ON FUNCTION topo.conclusions(topo.address_case[]) IS
 'by the number of the case, who held its address, alone or among others, as the stays there tell, where the inventory says nothing';
 
 CREATE FUNCTION topo.verdicts(cases topo.address_case[]) RETURNS topo.address_verdict[]
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET plan_cache_mode = force_custom_plan -- the plan depends on how many there are
 AS $$
+DECLARE
+	result topo.address_verdict[];
+BEGIN
 	WITH matter AS (
 		SELECT * FROM unnest(cases) WITH ORDINALITY c (scope, address, port, spans, number)
 	), believed AS (
@@ -185,12 +229,14 @@ AS $$
 	)
 	SELECT array_agg((m.scope, m.address, nullif(m.port, 0), c.node, c.ambiguous, c.source, c.rows,
 					  c.before - m.spans + c.anew,
-					  (w.before - w.anew + (w.anew - w.before)) * m.spans)::topo.address_verdict)
+					  (w.before - w.anew + (w.anew - w.before)) * m.spans)::topo.address_verdict) INTO result
 	FROM compared c
 		 JOIN matter m USING (number)
 		 LEFT JOIN doubt d ON c.ambiguous AND d.number = c.number
 		 CROSS JOIN LATERAL (VALUES (coalesce(d.before, c.before), coalesce(d.anew, c.anew))) w (before, anew)
-	WHERE c.before * m.spans <> c.anew
+	WHERE c.before * m.spans <> c.anew;
+	RETURN result;
+END
 $$;
 COMMENT ON FUNCTION topo.verdicts(topo.address_case[]) IS 'what is to be said otherwise of who held these addresses';
 

@@ -80,6 +80,11 @@ SELECT * FROM pg_temp.held();
 SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.was('a', 0, 100), pg_temp.was('b', 120, 122), pg_temp.was('a', 150, 200));
 SELECT * FROM pg_temp.held();
+SELECT pg_temp.forget();
+SELECT pg_temp.take(pg_temp.was('a', 0, 1)), pg_temp.take(pg_temp.was('b', 4, 4.5));
+SELECT * FROM pg_temp.held();
+SELECT pg_temp.take(pg_temp.was('a', 8, 8.5));
+SELECT * FROM pg_temp.held();
 -- What comes late lands in the middle.
 SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.was('a', 0, 10), pg_temp.was('a', 400, 410));
@@ -117,6 +122,7 @@ SELECT node, clear, ambiguous FROM pg_temp.owners();
 -- Reports of a time in which their node is known to have been seen write nothing, and dirty nothing.
 SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.was('a', 1, 3), pg_temp.was('b', 2, 3));
+DELETE FROM topo_network.dirty_address;
 CREATE FUNCTION pg_temp.rows() RETURNS TABLE (kind text, content text, row_at tid, written_by text) LANGUAGE sql AS $$
 	SELECT 'stay', s::text, s.ctid, s.xmin::text FROM topo.stay s
 	UNION ALL SELECT 'owner', a::text, a.ctid, a.xmin::text FROM topo.address a
