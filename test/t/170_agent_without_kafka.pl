@@ -18,8 +18,7 @@ my ($client, $server) = @{$hosts}{qw(client server)};
 my $namespaces = join ',', map { $_->{namespace} } $client, $server;
 my $kafka = Topology::Kafka->new('away');
 my $node = new_server('away');
-my $dir = pin('away', '--ring-size', '64kB', '--no-udp');
-my @options = ('--dir', $dir, '--netns', $namespaces, '--interval', 0.2, '--status', 0.1);
+my @options = ('--dir', pin('away', '--no-udp'), '--netns', $namespaces, '--interval', 0.2, '--status', 0.1);
 my @to_kafka = ('--brokers', $kafka->brokers, '--topic', 'flows', @options);
 
 $kafka->tool('create', 'flows', 2);
@@ -60,13 +59,14 @@ take_in();
 both_ends_counted($node, 'over 4 kills of the broker', $client->{ip4}, $server->{ip4}, 4000, [qw(going server)], totals($made));
 $program->finish;
 
-# no memory left
-my $refused = 12_000;
+# no memory left, nor room in the ring
+my $refused = 14_000;
+my $small = pin('small', '--ring-size', '256kB', '--no-udp');
 my $witness = pin('witness', '--ring-size', '64MB', '--no-udp');
 my @open = ('--address', $server->{ip4}, '--port', 4001, '--up', 100, '--down', 200);
 $program = serve($server, 'open-server', @open);
 my $open = hold($client, 'open', @open);
-$agent = Topology::Agent->new(@to_kafka, '--memory', '4MB');
+$agent = Topology::Agent->new(@to_kafka, '--memory', '4MB', '--dir', $small);
 $agent->wait_until(sub { $_->{connections_delivered} > 0 && all_delivered() });
 $kafka->kill;
 $open->tell('step')->expect('stepped');
