@@ -18,6 +18,9 @@
 
 #define REMIND_SECONDS 60
 
+/* Between the begins of two producers, where one after the other fails. */
+#define ANEW_SECONDS 1
+
 typedef struct kafka_outlet
 {
 	outlet base;
@@ -25,6 +28,8 @@ typedef struct kafka_outlet
 	stream_producer *producer;
 	stream_error_kind trouble; /* STREAM_NO_ERROR: none */
 	time_t told_at;            /* CLOCK_MONOTONIC */
+	time_t opened_at;          /* the same */
+	bool fatal;                /* the producer is of no more use */
 } kafka_outlet;
 
 static time_t
@@ -71,6 +76,8 @@ kafka_send(outlet *outlet, uintptr_t tag, const char *line, size_t length)
 	stream_outgoing record = {.payload = line, .payload_length = length - 1, .tag = tag};
 	stream_error error;
 
+	if (kafka->fatal)
+		return OUTLET_LATER;
 	switch (stream_producer_send(kafka->producer, &record, &error))
 	{
 		case STREAM_SENT:
@@ -85,14 +92,21 @@ kafka_send(outlet *outlet, uintptr_t tag, const char *line, size_t length)
 }
 
 static bool
+open_producer(kafka_outlet *kafka, stream_error *error)
+{
+	kafka->producer = stream_producer_open(&kafka->options, error);
+	kafka->opened_at = now_seconds();
+	kafka->fatal = false;
+	return kafka->producer != NULL;
+}
+
+static bool
 begin_anew(kafka_outlet *kafka)
 {
 	stream_error error;
 
-	stream_producer_abandon(kafka->producer);
 	stream_producer_close(kafka->producer);
-	kafka->producer = stream_producer_open(&kafka->options, &error);
-	if (kafka->producer != NULL)
+	if (open_producer(kafka, &error))
 		return true;
 	agent_fail(AGENT_FAILED, "%s", error.message);
 	return false;
@@ -104,10 +118,18 @@ kafka_serve(outlet *outlet, int timeout_ms)
 	kafka_outlet *kafka = (kafka_outlet *) outlet;
 	stream_error error;
 
-	if (!stream_producer_serve(kafka->producer, timeout_ms, &error))
+	if (stream_producer_serve(kafka->producer, timeout_ms, &error))
+		tell_trouble(kafka, &error);
+	else
+		error.kind = STREAM_NO_ERROR;
+	if (error.kind == STREAM_FATAL)
+	{
+		stream_producer_abandon(kafka->producer);
+		kafka->fatal = true;
+	}
+	if (!kafka->fatal || now_seconds() - kafka->opened_at < ANEW_SECONDS)
 		return true;
-	tell_trouble(kafka, &error);
-	return error.kind != STREAM_FATAL || begin_anew(kafka);
+	return begin_anew(kafka);
 }
 
 static void
@@ -154,8 +176,7 @@ kafka_outlet_open(const run_options *options, size_t memory, int *code)
 												   .memory = memory,
 												   .report = pass_report,
 												   .report_context = kafka};
-		kafka->producer = stream_producer_open(&kafka->options, &error);
-		if (kafka->producer != NULL)
+		if (open_producer(kafka, &error))
 			return &kafka->base;
 	}
 	*code = explain(&error);

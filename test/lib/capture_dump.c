@@ -2,8 +2,9 @@
  * capture_dump.c
  *		Reads the pinned capture as the worker does, and prints what it gets.
  *
- * One JSON object a line: an event with what its record says, and last of all the state of the
- *capture with "summary":true.  Without --commit the next reader gets the same events again.
+ * One JSON object a line: an event with what its record says, and last of all the
+ * state of the capture with "summary":true.  Without --commit the next reader gets
+ * the same events again.
  *
  *		capture_dump [--dir DIR] [--snapshot] [--commit] [--resume POSITION]
  *					 [--limit N] [--wait MILLISECONDS]
@@ -20,6 +21,7 @@
 
 #include "capture/capture.h"
 #include "capture/capture_record.h"
+#include "flow/utf8.h"
 
 static const char *const kinds[] = {"unknown", "snapshot", "close", "forward"};
 
@@ -41,14 +43,28 @@ stop(const capture_error *error)
 	exit(1);
 }
 
+/* A member of the object; text is printable UTF-8. */
+static void
+print_string(const char *name, const char *text, size_t length)
+{
+	printf("\"%s\":\"", name);
+	for (size_t i = 0; i < length; i++)
+	{
+		if (text[i] == '"' || text[i] == '\\')
+			putchar('\\');
+		putchar(text[i]);
+	}
+	fputs("\",", stdout);
+}
+
 static void
 print_text(const char *name, flow_text text)
 {
 	if (text.data != NULL)
-		printf("\"%s\":\"%.*s\",", name, (int) text.length, text.data);
+		print_string(name, text.data, text.length);
 }
 
-/* The record's times are Unix time; names here hold nothing that JSON would escape. */
+/* The record's times are Unix time. */
 static void
 print_record(capture_recorder *recorder, const struct flow_event *event)
 {
@@ -66,6 +82,17 @@ print_record(capture_recorder *recorder, const struct flow_event *event)
 	printf("\"unix_end\":%lld,\"unit\":\"%s\",\"container\":\"%s\",\"netns_name\":\"%s\",",
 		   (long long) record.end_ns, identity->cgroup.unit, identity->cgroup.container_id,
 		   identity->netns_name);
+}
+
+/* A process may call itself anything. */
+static void
+print_comm(const struct flow_event *event)
+{
+	char comm[FLOW_COMM_SIZE + 1];
+
+	snprintf(comm, sizeof(comm), "%.*s", FLOW_COMM_SIZE, event->comm);
+	utf8_make_printable(comm);
+	print_string("comm", comm, strlen(comm));
 }
 
 static void
@@ -92,6 +119,7 @@ print_event(capture_recorder *recorder, const struct flow_event *event)
 	inet_ntop(family, event->peer, peer, sizeof(peer));
 	putchar('{');
 	print_record(recorder, event);
+	print_comm(event);
 	print_translation(&event->translated);
 	printf("\"kind\":\"%s\",\"proto\":\"%s\",\"role\":%u,\"start\":%llu,\"end\":%llu,"
 		   "\"cookie\":%llu,\"pid\":%u,\"netns\":%u,\"local\":\"%s\",\"local_port\":%u,"
@@ -101,10 +129,9 @@ print_event(capture_recorder *recorder, const struct flow_event *event)
 		   event->cookie, event->process.tgid, event->netns, local, event->local_port, peer,
 		   event->peer_port);
 	printf("\"tx_bytes\":%llu,\"rx_bytes\":%llu,\"tx_packets\":%llu,\"rx_packets\":%llu,"
-		   "\"retransmits\":%u,\"rtt_us\":%u,\"connections\":%u,\"failed\":%u,\"comm\":\"%.*s\"}\n",
+		   "\"retransmits\":%u,\"rtt_us\":%u,\"connections\":%u,\"failed\":%u}\n",
 		   event->tx_bytes, event->rx_bytes, event->tx_packets, event->rx_packets,
-		   event->retransmits, event->rtt_us, event->connections, event->failed, FLOW_COMM_SIZE,
-		   event->comm);
+		   event->retransmits, event->rtt_us, event->connections, event->failed);
 }
 
 static void
