@@ -111,8 +111,8 @@ write_record(writer *writer, bytes key, bytes payload)
 	int32_t partition = writer->only;
 
 	if (partition < 0)
-		partition =
-			key.data != NULL ? RD_KAFKA_PARTITION_UA : (int32_t) (writer->sent % writer->partitions);
+		partition = key.data != NULL ? RD_KAFKA_PARTITION_UA
+									 : (int32_t) (writer->sent % writer->partitions);
 	while (rd_kafka_produce(writer->topic, partition, RD_KAFKA_MSG_F_COPY,
 							(void *) (uintptr_t) payload.data, payload.length, key.data, key.length,
 							NULL) != 0)

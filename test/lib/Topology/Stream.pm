@@ -149,7 +149,7 @@ sub connections_of
 
 sub log_of { return slurp_file($_[0]->logfile) }
 
-# The most memory that a process has had so far, in MB, without what it shares.
+# The most memory that a process has had so far, in MB, what it shares with others included.
 sub memory_peak_of
 {
 	my ($pid) = @_;
