@@ -60,6 +60,32 @@ subtest 'a lock keeps a second worker from starting' => sub {
 	is_exact($node, 'postgres', 'locked', 'locked', 50, 'then it starts');
 };
 
+# Stop a source's worker in the middle of a batch, have another session, which is given
+# to do, take the source over meanwhile, and let the worker go on: to its end.
+sub take_over_from
+{
+	my ($name, $do) = @_;
+	my $id = id_of($name);
+	my $other = $node->background_psql('postgres');
+	my $waits = qq{SELECT min(a.pid) FROM pg_stat_activity a JOIN topo.source_workers() w ON w.pid = a.pid WHERE a.wait_event_type = 'Lock' AND w.source = $id};
+
+	$other->query('BEGIN; LOCK TABLE topo_network.flow_window IN ACCESS EXCLUSIVE MODE');
+	resume_topic($node, $name);
+	$node->poll_query_until('postgres', "SELECT ($waits) IS NOT NULL") or die 'the worker writes nothing';
+	my $pid = $node->safe_psql('postgres', $waits);
+	kill 'STOP', $pid;
+	$other->query("UPDATE topo.source_position SET epoch = epoch + 1 WHERE source = $id");
+	$do->($other, $id);
+	$other->query('COMMIT');
+	$other->quit;
+	kill 'CONT', $pid;
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid"), "$name: it ends");
+	like(log_of($node), qr/\[$pid\] ERROR:  another worker has taken this source over/, "$name: and says why");
+	catch_up($node, $name);
+	isnt(worker_of($node, 'postgres', $name), $pid, "$name: a new worker goes on");
+	return;
+}
+
 subtest 'a worker that was thought dead comes back in the middle of a batch' => sub {
 	my $template = numbered('fenced', 1);
 
@@ -68,30 +94,24 @@ subtest 'a worker that was thought dead comes back in the middle of a batch' => 
 	# the nodes are there, so that nobody waits for who makes them
 	$kafka->tool('generate', 'fenced', 14, '--template', $template);
 	catch_up($node, 'fenced');
-	pause_topic($node, 'fenced');
-	$kafka->tool('generate', 'fenced', 986, '--template', $template, '--first', 14);
-	my @messages = map { s/'/''/gr } $kafka->tool('print', 'fenced') =~ /^0\t(?:[7-9]|\d\d+)\t\t(.*)$/mg;
-	is(scalar @messages, 493, 'the other worker has the records of a partition');
 
-	my $other = $node->background_psql('postgres');
-	my $id = id_of('fenced');
-	$other->query('BEGIN; LOCK TABLE topo_network.flow_window IN ACCESS EXCLUSIVE MODE');
-	resume_topic($node, 'fenced');
-	my $waits = q{SELECT min(a.pid) FROM pg_stat_activity a JOIN topo.source_workers() w ON w.pid = a.pid WHERE a.wait_event_type = 'Lock' AND w.source = } . $id;
-	$node->poll_query_until('postgres', "SELECT ($waits) IS NOT NULL") or die 'the worker writes nothing';
-	my $pid = $node->safe_psql('postgres', $waits);
-	kill 'STOP', $pid;
-	$other->query("UPDATE topo.source_position SET epoch = epoch + 1 WHERE source = $id");
-	$other->query("SELECT topo.ingest('flow', convert_to('$_', 'UTF8'))") foreach join "\n", @messages;
-	$other->query("UPDATE topo.source_position SET next_offset = 500, records = 500, last_offset = -1 WHERE source = $id AND partition = 0");
-	$other->query('COMMIT');
-	$other->quit;
-	kill 'CONT', $pid;
-	ok($node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid"), 'it ends');
-	like(log_of($node), qr/\[$pid\] ERROR:  another worker has taken this source over/, 'and says why');
-	catch_up($node, 'fenced');
-	is_exact($node, 'postgres', 'fenced', 'fenced', 1000, 'what it had in hand');
-	isnt(worker_of($node, 'postgres', 'fenced'), $pid, 'a new worker went on');
+	# the other one has written nothing yet
+	pause_topic($node, 'fenced');
+	$kafka->tool('generate', 'fenced', 86, '--template', $template, '--first', 14);
+	take_over_from('fenced', sub { });
+	is_exact($node, 'postgres', 'fenced', 'fenced', 100, 'what it had in hand');
+
+	# the other one has written a partition of it
+	pause_topic($node, 'fenced');
+	$kafka->tool('generate', 'fenced', 900, '--template', $template, '--first', 100);
+	my @messages = map { s/'/''/gr } $kafka->tool('print', 'fenced') =~ /^0\t(?:[5-9]\d|\d\d\d)\t\t(.*)$/mg;
+	is(scalar @messages, 450, 'the other worker has the records of a partition');
+	take_over_from('fenced', sub {
+		my ($other, $id) = @_;
+		$other->query("SELECT topo.ingest('flow', convert_to('" . join("\n", @messages) . "', 'UTF8'))");
+		$other->query("UPDATE topo.source_position SET next_offset = 500, records = 500, last_offset = -1 WHERE source = $id AND partition = 0");
+	});
+	is_exact($node, 'postgres', 'fenced', 'fenced', 1000, 'what both had in hand');
 };
 
 subtest 'two that take over from each other again and again' => sub {
