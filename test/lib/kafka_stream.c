@@ -4,6 +4,7 @@
  *
  *		kafka_stream consume BROKERS TOPIC STATE [OPTION]... [-X NAME=VALUE]...
  *		kafka_stream produce BROKERS TOPIC COUNT [OPTION]... [-X NAME=VALUE]...
+ *		kafka_stream reassign BROKERS TOPIC COUNT [-X NAME=VALUE]...
  *
  * consume takes records whose payload is a number.  STATE holds the positions
  * and which numbers were seen how often, and is replaced as a whole after each
@@ -19,6 +20,9 @@
  *
  * produce sends the numbers from --first on, waiting where it is full, and
  * prints  delivered D failed F full T (times that it was full).
+ *
+ * reassign assigns the partitions as often as that, without a pause, and prints
+ * assigned COUNT.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -392,6 +396,36 @@ produce(const options *options, char **arguments)
 	return 0;
 }
 
+static int
+reassign(const options *options, char **arguments)
+{
+	stream_consumer_options opening = {.brokers = arguments[0],
+									   .topic = arguments[1],
+									   .settings = options->settings,
+									   .setting_count = options->setting_count};
+	stream_position positions[MAX_PARTITIONS];
+	stream_metadata metadata = {0};
+	stream_error error = {0};
+	stream_item item;
+	stream_consumer *consumer = stream_consumer_open(&opening, &error);
+	int count = 0;
+
+	if (consumer != NULL && stream_consumer_metadata(consumer, 10000, &metadata, &error))
+	{
+		for (int i = 0; i < metadata.partitions; i++)
+			positions[i] = (stream_position){.partition = i, .last_offset = -1};
+		while (count < atoi(arguments[2]) &&
+			   stream_consumer_assign(consumer, positions, (size_t) metadata.partitions, &error))
+			if (++count % 10 == 0)
+				(void) stream_consumer_poll(consumer, 1, &item);
+	}
+	if (error.kind != STREAM_NO_ERROR)
+		print_error(&error);
+	stream_consumer_close(consumer);
+	printf("assigned %d\n", count);
+	return 0;
+}
+
 static void
 add_setting(options *options, char *pair)
 {
@@ -447,11 +481,14 @@ main(int argc, char **argv)
 
 	if (!read_options(&options, argc, argv) || argc - optind != 4)
 	{
-		fputs("usage: kafka_stream consume|produce BROKERS TOPIC STATE|COUNT [OPTION]...\n",
+		fputs("usage: kafka_stream consume|produce|reassign BROKERS TOPIC STATE|COUNT "
+			  "[OPTION]...\n",
 			  stderr);
 		return 64;
 	}
 	if (strcmp(argv[optind], "consume") == 0)
 		return consume(&options, argv + optind + 1);
+	if (strcmp(argv[optind], "reassign") == 0)
+		return reassign(&options, argv + optind + 1);
 	return produce(&options, argv + optind + 1);
 }

@@ -19,8 +19,9 @@
  *		print TOPIC [--uncommitted]			the same: partition, offset, key, payload
  *
  * BROKERS is 127.0.0.1:9092 unless given.  produce takes a line as a message
- * (--hex: its bytes in hexadecimal), round-robin over the partitions, or, with
- * --key, what stands before the first SEPARATOR as the key.  generate's template
+ * (--hex: its bytes in hexadecimal, and those of its key, or "null" for none),
+ * round-robin over the partitions, or, with --key, what stands before the first
+ * SEPARATOR as the key.  generate's template
  * may hold {n} (a number that counts up), {n:M} (the same modulo M) and {ns}
  * (the time); so may --key of generate.  "leave" leaves the transaction open.
  */

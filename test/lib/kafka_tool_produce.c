@@ -82,7 +82,7 @@ tool_on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaq
 	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		return;
 	if (writer->refused++ == 0)
-		fprintf(stderr, "kafka_tool: %s\n", rd_kafka_message_errstr(message));
+		fprintf(stderr, "kafka_tool: %s\n", rd_kafka_err2str(message->err));
 }
 
 static void
@@ -98,16 +98,23 @@ writer_open(writer *writer, rd_kafka_t *client, const char *topic, int32_t only)
 	writer->partitions = tool_partitions(client, topic);
 }
 
+/* A key or a payload; data NULL: there is none. */
+typedef struct bytes
+{
+	const char *data;
+	size_t length;
+} bytes;
+
 static void
-write_record(writer *writer, const char *key, const void *data, size_t length)
+write_record(writer *writer, bytes key, bytes payload)
 {
 	int32_t partition = writer->only;
 
 	if (partition < 0)
-		partition =
-			key != NULL ? RD_KAFKA_PARTITION_UA : (int32_t) (writer->sent % writer->partitions);
+		partition = key.data != NULL ? RD_KAFKA_PARTITION_UA
+									 : (int32_t) (writer->sent % writer->partitions);
 	while (rd_kafka_produce(writer->topic, partition, RD_KAFKA_MSG_F_COPY,
-							(void *) (uintptr_t) data, length, key, key ? strlen(key) : 0,
+							(void *) (uintptr_t) payload.data, payload.length, key.data, key.length,
 							NULL) != 0)
 	{
 		tool_check(rd_kafka_last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL
@@ -226,41 +233,48 @@ command_generate(int argc, char **argv)
 			fill_template(key, options.key, options.first + i);
 		if (options.rate > 0)
 			keep_rate(start, i, options.rate);
-		write_record(&writer, options.key ? key : NULL, record, length);
+		write_record(&writer, options.key ? (bytes){key, strlen(key)} : (bytes){NULL, 0},
+					 (bytes){record, length});
 	}
 	writer_finish(&writer);
 	return writer_close(&writer);
 }
 
-static size_t
-decode_hex(char *line, size_t length)
+/* In place; "null" is none. */
+static bytes
+decode_hex(char *text, size_t length)
 {
+	if (strcmp(text, "null") == 0)
+		return (bytes){NULL, 0};
 	for (size_t i = 0; i + 1 < length; i += 2)
 	{
 		unsigned int byte;
 
-		if (sscanf(line + i, "%2x", &byte) != 1)
-			tool_die("not hexadecimal: %s", line);
-		line[i / 2] = (char) byte;
+		if (sscanf(text + i, "%2x", &byte) != 1)
+			tool_die("not hexadecimal: %s", text);
+		text[i / 2] = (char) byte;
 	}
-	return length / 2;
+	return (bytes){text, length / 2};
 }
 
 static void
 write_line(writer *writer, const options *options, char *line, size_t length)
 {
-	char *key = NULL, *end;
+	bytes key = {NULL, 0}, payload = {line, length};
+	char *end;
 
 	if (options->key != NULL && (end = strstr(line, options->key)) != NULL)
 	{
-		key = line;
+		key = (bytes){line, (size_t) (end - line)};
 		*end = '\0';
-		line = end + strlen(options->key);
-		length -= (size_t) (line - key);
+		payload.data = end + strlen(options->key);
+		payload.length = length - (size_t) (payload.data - line);
 	}
+	if (options->hex && key.data != NULL)
+		key = decode_hex(line, key.length);
 	if (options->hex)
-		length = decode_hex(line, length);
-	write_record(writer, key, line, length);
+		payload = decode_hex(line + (length - payload.length), payload.length);
+	write_record(writer, key, payload);
 }
 
 static void

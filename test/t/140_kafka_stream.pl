@@ -125,6 +125,14 @@ subtest 'partitions that are added while it runs are read from their begin' => s
 	like($out, qr/records 150 distinct 150 repeated 0/, 'and nothing of them is missed');
 };
 
+subtest 'partitions are assigned again before they have stopped' => sub {
+	$kafka->tool('create', 'reassigned', 8);
+	$kafka->tool('generate', 'reassigned', 1000);
+	my ($out, $status) = run_program('reassign', 'reassigned', 1000);
+	is($out, "assigned 1000\n", 'which librdkafka survives');
+	is($status, 0, 'and its end');
+};
+
 subtest 'of transactions, only what was committed is seen, and the end is right' => sub {
 	my $lines = sub { join('', map { "$_\n" } @_) };
 	my $out = '';

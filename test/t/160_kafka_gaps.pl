@@ -24,22 +24,7 @@ sub add_ways
 	return;
 }
 
-sub pause_ways
-{
-	my ($topic) = @_;
-
-	$node->safe_psql('postgres', "SELECT topo.pause_source('$topic $_')") foreach @ways;
-	status_is($node, "$topic $_", ['state'], qr/^paused$/, "source $_ is paused") foreach @ways;
-	return;
-}
-
-sub resume_ways
-{
-	my ($topic) = @_;
-
-	$node->safe_psql('postgres', "SELECT topo.resume_source('$topic $_')") foreach @ways;
-	return;
-}
+sub ways { return map { "$_[0] $_" } @ways }
 
 sub make_anew
 {
@@ -64,7 +49,7 @@ subtest 'a topic that is deleted, and made again while it is read' => sub {
 	$kafka->tool('create', 'again', 1);
 	send_flows($kafka, 'again', 100);
 	add_ways('again');
-	catch_up($node, map { "again $_" } @ways);
+	catch_up($node, ways('again'));
 	$kafka->tool('delete', 'again');
 	status_is($node, "again $_", [qw(state last_error)], qr/^running\|.*[Uu]nknown topic/, "source $_ says that it is gone")
 	  foreach @ways;
@@ -88,7 +73,7 @@ subtest 'a topic that is deleted, and made again while it is read' => sub {
 subtest 'a topic that is made again while nobody reads' => sub {
 	my $sum = sub { status_of($node, "again $_[0]", qw(records dropped)) };
 
-	catch_up($node, map { "again $_" } @ways);
+	catch_up($node, ways('again'));
 	my %before = map { $_ => $sum->($_) } @ways;
 	my $more = sub {
 		my ($way, $records, $dropped) = @_;
@@ -96,9 +81,9 @@ subtest 'a topic that is made again while nobody reads' => sub {
 		return join '|', $sums[0] + $records, $sums[1] + $dropped;
 	};
 
-	pause_ways('again');
+	pause_topic($node, ways('again'));
 	make_anew('again', 1, 20);
-	resume_ways('again');
+	resume_topic($node, ways('again'));
 	status_is($node, 'again stop', ['last_error'], qr/deleted and made again/, 'stops the source');
 	is($sum->('stop'), $before{stop}, 'which takes nothing');
 	catch_up($node, 'again earliest', 'again latest');
@@ -106,12 +91,12 @@ subtest 'a topic that is made again while nobody reads' => sub {
 	is($sum->('latest'), $more->('latest', 0, 20), 'or from its end, and what was jumped over is counted');
 
 	# nothing is there to take the place of the last record of the old one
-	pause_ways('again');
+	pause_topic($node, ways('again'));
 	make_anew('again', 1, 0);
-	resume_ways('again');
+	resume_topic($node, ways('again'));
 	catch_up($node, 'again earliest');
-	pause_ways('again');
-	resume_ways('again');
+	pause_topic($node, ways('again'));
+	resume_topic($node, ways('again'));
 	catch_up($node, 'again earliest');
 	send_flows($kafka, 'again', 5);
 	catch_up($node, 'again earliest');
@@ -122,7 +107,7 @@ subtest 'a topic that is made again with fewer partitions' => sub {
 	$kafka->tool('create', 'fewer', 3);
 	send_flows($kafka, 'fewer', 30);
 	add_ways('fewer');
-	catch_up($node, map { "fewer $_" } @ways);
+	catch_up($node, ways('fewer'));
 	make_anew('fewer', 1, 10);
 	status_is($node, 'fewer stop', [qw(state last_error records)], qr/^(backoff|starting)\|.*deleted and made again.*\|30$/,
 		'stops the source');
@@ -136,12 +121,12 @@ subtest 'records that are no longer kept' => sub {
 	$kafka->tool('create', 'short', 2);
 	send_flows($kafka, 'short', 1000, partition => 0);
 	add_ways('short');
-	catch_up($node, map { "short $_" } @ways);
-	pause_ways('short');
+	catch_up($node, ways('short'));
+	pause_topic($node, ways('short'));
 	send_flows($kafka, 'short', 1000, partition => 0);
 	send_flows($kafka, 'short', 1, partition => 1);
 	$kafka->tool('forget', 'short', 0, 1500);
-	resume_ways('short');
+	resume_topic($node, ways('short'));
 	status_is($node, 'short stop', [qw(state last_error dropped)],
 		qr/^(backoff|starting)\|.*begins at offset 1500, after the next offset 1000: 500 offsets are no longer kept.*\|0$/,
 		'stop the source, which says how many');

@@ -144,11 +144,10 @@ subtest 'how far behind' => sub {
 	is($wrong, '', "at each of $samples looks the lag was the rest, exactly");
 	cmp_ok($samples, '>', 0, 'some were while it was behind');
 
-	$node->safe_psql('postgres', q{SELECT topo.pause_source('backlog')});
-	status_is($node, 'backlog', ['state'], qr/^paused$/, 'it is paused');
+	pause_topic($node, 'backlog');
 	send_flows($eu, 'backlog', 100);
 	is(status_of($node, 'backlog', 'lag'), '', 'where no worker runs, nobody knows');
-	$node->safe_psql('postgres', q{SELECT topo.resume_source('backlog')});
+	resume_topic($node, 'backlog');
 	catch_up($node, 'backlog');
 	is(status_of($node, 'backlog', qw(records lag)), ($records + 100) . '|0', 'and it goes on from there');
 };

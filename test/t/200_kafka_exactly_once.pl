@@ -1,98 +1,143 @@
-# Every record of a topic is in the map once, whatever is killed meanwhile: the
-# worker, the server, the broker.  Records come over four partitions.
+# Every record of a topic is in the map once, whatever is killed meanwhile, with
+# SIGKILL and at random times: the worker, the server, the broker, or two at once.
+# Records come over four partitions all the while; each that cannot be used is one
+# dead letter.
+#
+# TOPOLOGY_SEED chooses the times, TOPOLOGY_KAFKA_RECORDS how many records there are.
 use strict;
 use warnings;
+use IPC::Run ();
+use List::Util qw(shuffle);
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(time);
 use Topology;
 use Topology::Kafka;
+use Topology::Stream;
 
 need_kafka();
 
-my $records = $ENV{TOPOLOGY_KAFKA_RECORDS} // 200_000;
-my $rounds = $ENV{TOPOLOGY_KAFKA_KILLS} // 9;
+my $records = $ENV{TOPOLOGY_KAFKA_RECORDS} // 1_000_000;
+my $seed = $ENV{TOPOLOGY_SEED} // int(time);
+my $patience = 120;
+my $begin = time;
+
+srand $seed;
+note("TOPOLOGY_SEED=$seed");
+
 my $kafka = Topology::Kafka->new('once');
-my $node = new_server('once', conf => "topology.batch_memory = '1MB'\nrestart_after_crash = on\n");
-my $template = '{"host":"h","start":{ns},"end":{ns},"proto":"tcp","role":"client","local":{"ip":"10.1.0.{n:97}",'
-  . '"app":"app{n:97}"},"peer":{"ip":"10.1.1.{n:89}","port":8080},"tx_bytes":7,"rx_bytes":11,"connections":1}';
+my $node = new_server('once',
+	conf => "topology.batch_memory = '1MB'\ntopology.restart_delay_max = 1s\nrestart_after_crash = on\nlog_statement = none\n");
 my $taken = 'SELECT coalesce(sum(records), 0) FROM topo.source_status';
+my %killed;
 
-sub kill_worker
+sub wait_until
 {
-	my $pid = worker_of($node, 'postgres', 'topic');
+	my ($what, $condition) = @_;
+	my $end = time + $patience;
 
-	kill 'KILL', $pid if $pid;
+	until ($condition->())
+	{
+		die "$what: not in $patience s" if time > $end;
+		select undef, undef, undef, 0.01;
+	}
 	return;
 }
 
-sub stop_server { $node->stop('immediate'); $node->start; return }
-
-sub kill_broker { $kafka->kill; $kafka->start; return }
-
-# What has been taken so far; nothing while the server starts again.
+# What has been taken so far; undef while the server starts again.
 sub progress
 {
 	my $out;
 
-	return eval { $node->psql('postgres', $taken, stdout => \$out) == 0 } && $out =~ /^\d+$/ ? $out : undef;
+	return eval { $node->psql('postgres', $taken, stdout => \$out, stderr => \my $err) == 0 } && $out =~ /^\d+$/ ? $out : undef;
 }
 
-sub await_progress
+# Processes of the server, but for its postmaster.
+sub children_of
 {
-	my ($more_than) = @_;
+	my ($parent) = @_;
+
+	return grep { (eval { slurp_file("/proc/$_/stat") } // '') =~ /\) \S $parent / } map { m{/proc/(\d+)} } glob '/proc/[0-9]*';
+}
+
+# Each kills and returns what brings it back.
+my %kill = (
+	worker => sub {
+		my $pid = eval { worker_of($node, 'postgres', 'topic') } or return;
+		kill 'KILL', $pid;
+		# the server starts its processes again by itself
+		return sub { };
+	},
+	server => sub {
+		my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+		my @children = children_of($postmaster);
+		$node->kill9;
+		return sub {
+			wait_until('the end of the server', sub { !grep { kill 0, $_ } @children });
+			$node->start;
+		};
+	},
+	broker => sub { $kafka->kill; return sub { $kafka->start } });
+
+# Kill some at once; of what was not there to be killed, nothing is counted.
+sub strike
+{
+	my @what = @_;
+	my @back;
+
+	foreach my $what (@what)
+	{
+		my $bring_back = $kill{$what}->() // next;
+		$killed{$what}++;
+		push @back, $bring_back;
+	}
+	$killed{'two at once'}++ if @back > 1;
+	$_->() foreach @back;
+	return;
+}
+
+my @strikes = shuffle(
+	(map { ['worker'] } 1 .. 12), (map { ['server'] } 1 .. 8), ['broker'],
+	(map { ['worker', 'broker'] } 1 .. 2), (map { ['server', 'broker'] } 1 .. 2), ['worker', 'server']);
+my ($made, $bad, $seen) = (0, 0, 0);
+my $template = flow_template(app => 'app{n:97}', ip => '10.1.0.{n:97}');
+
+$kafka->tool('create', 'flows', 4);
+add_topic($node, $kafka, 'topic', 'flows');
+
+foreach my $round (1 .. @strikes)
+{
+	my $count = int($records * $round / @strikes) - $made;
 	my $now;
 
-	for (1 .. 6000)
-	{
-		$now = progress();
-		return $now if defined $now && $now > $more_than;
-		select undef, undef, undef, 0.01;
-	}
-	die "no more than $more_than records were taken";
+	$kafka->tool_input("{\"start\":\nnonsense\n", 'produce', 'flows', '-');
+	$bad += 2;
+	# as long as it takes to come through, so that something is always on its way
+	my $producer = IPC::Run::start(
+		$kafka->command('generate', 'flows', $count, '--template', $template, '--first', $made, '--rate', $count));
+	$made += $count;
+	wait_until('progress', sub { defined($now = progress()) && $now > $seen });
+	$seen = $now;
+	select undef, undef, undef, rand(0.8);
+	strike(@{ $strikes[ $round - 1 ] });
+	$producer->finish;
 }
+note(sprintf '%d taken when the last was killed, after %.0f s', $seen, time - $begin);
 
-$kafka->tool('create', 'flows', 4);
-my $brokers = $kafka->brokers;
-$node->safe_psql('postgres', qq{SELECT topo.add_source('topic', 'kafka', 'flow', '{"brokers": "$brokers", "topic": "flows"}')});
-
-my $made = 0;
-my $seen = 0;
-my @disturb = (\&kill_worker, \&stop_server, \&kill_broker);
-
-for my $round (1 .. $rounds)
-{
-	my $share = int($records / $rounds);
-
-	$kafka->tool('generate', 'flows', $share, '--template', $template, '--first', $made);
-	$made += $share;
-	# in the middle of what was made just now
-	$seen = await_progress($seen);
-	$disturb[ $round % @disturb ]->();
-}
-
-ok($node->poll_query_until('postgres', 'SELECT true'), 'the server is there after it all');
-$node->safe_psql('postgres', "SELECT topo.wait_for_source('topic', '2 minutes')");
+wait_until('the server', sub { defined progress() });
+$node->safe_psql('postgres', "SELECT topo.wait_for_source('topic', '$patience s')");
 $node->safe_psql('postgres', 'SELECT topo.flush()');
-is($node->safe_psql('postgres', $taken), $made, "all $made records were taken, once, over $rounds kills");
-is( $node->safe_psql('postgres', q{SELECT sum(connections), sum(bytes_sent), sum(bytes_received) FROM topo.edges() WHERE source ~ '^app'}),
-	join('|', $made, 7 * $made, 11 * $made), 'and so they are in the map');
+my $kills = ($killed{worker} // 0) + $killed{server} + $killed{broker};
+cmp_ok($kills, '>=', 30, join ', ', "$kills kills", map { "$_: $killed{$_}" } sort keys %killed);
+is($kafka->tool('count', 'flows'), $records + $bad, 'the topic has every record, once');
+is($node->safe_psql('postgres', $taken), $records, "all $records records were taken, once");
+is( $node->safe_psql('postgres', q{SELECT sum(connections), sum(bytes_sent), sum(bytes_received), count(DISTINCT source) FROM topo.edges('(,)') WHERE source ~ '^app'}),
+	join('|', $records, 7 * $records, 11 * $records, 97), 'and so they are in the map');
 is( $node->safe_psql('postgres', 'SELECT sum(dead_letters), sum(dropped), sum(lag), count(*) FROM topo.source_status'),
-	'0|0|0|4', 'nothing was refused or dropped, or is left to read');
-
-# what cannot be used is put aside, and the rest is kept
-$kafka->tool_input("{\"start\":\n{\"proto\":\"x\"}\n", 'produce', 'flows', '-');
-$kafka->tool('generate', 'flows', 10, '--template', $template);
-$node->safe_psql('postgres', "SELECT topo.wait_for_source('topic', '1 minute')");
-is( $node->safe_psql('postgres', q{SELECT source, convert_from(payload, 'UTF8'), reason <> '' FROM topo.dead_letter ORDER BY 2}),
-	"topic|{\"proto\":\"x\"}|t\ntopic|{\"start\":|t", 'each record that cannot be used is a dead letter');
-is($node->safe_psql('postgres', $taken), $made + 10, 'and the others were taken');
-
-# a topic that was made anew is not read as if it were the old one
-$kafka->tool('delete', 'flows');
-$kafka->tool('create', 'flows', 4);
-$kafka->tool('generate', 'flows', 1000, '--template', $template);
-ok( $node->poll_query_until('postgres', q{SELECT bool_and(state IN ('backoff', 'starting') AND last_error <> '') FROM topo.source_status}),
-	'a topic that was made anew stops the source')
-  or diag($node->safe_psql('postgres', 'SELECT * FROM topo.source_status'));
+	"$bad|0|0|4", 'nothing was dropped, or is left to read');
+is( $node->safe_psql('postgres', q{SELECT count(*), count(DISTINCT (partition, "offset")) FROM topo.dead_letter}),
+	"$bad|$bad", 'each record that cannot be used is a dead letter, once');
+note(sprintf '%.0f s', time - $begin);
+$node->stop('fast');
 $kafka->stop;
 done_testing();

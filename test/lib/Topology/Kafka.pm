@@ -113,6 +113,14 @@ sub stop { $_[0]->end_with('TERM'); return }
 
 sub kill { $_[0]->end_with('KILL'); return }
 
+# The command line of kafka_tool, for who runs it beside the test.
+sub command
+{
+	my ($self, @arguments) = @_;
+
+	return [ $tool, '-b', $self->brokers, @arguments ];
+}
+
 # Run kafka_tool; die if it fails.  Returns its output, without the last newline.
 sub tool
 {

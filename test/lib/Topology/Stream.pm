@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(add_topic set_topic flow_template flow_line send_flows catch_up status_of
+our @EXPORT = qw(add_topic set_topic pause_topic resume_topic flow_template flow_line send_flows catch_up status_of
   connections_of status_is log_of memory_peak_of);
 
 my $json = JSON::PP->new->canonical;
@@ -44,16 +44,39 @@ sub set_topic
 	return;
 }
 
+# Until no worker runs.
+sub pause_topic
+{
+	my ($node, @names) = @_;
+
+	$node->safe_psql('postgres', "SELECT topo.pause_source('$_')") foreach @names;
+	foreach my $name (@names)
+	{
+		$node->poll_query_until('postgres', "SELECT bool_and(state = 'paused') FROM topo.source_status WHERE source = '$name'")
+		  or die "$name does not pause";
+	}
+	return;
+}
+
+sub resume_topic
+{
+	my ($node, @names) = @_;
+
+	$node->safe_psql('postgres', "SELECT topo.resume_source('$_')") foreach @names;
+	return;
+}
+
 # A flow record: a connection of an app, 7 bytes sent and 11 received.
 sub flow
 {
 	my ($ns, %field) = @_;
 	my $app = $field{app} // 'shop';
+	my $port = $field{port} // 8080;
 	my $more = $field{more} // '';
 
 	return qq({"host":"h","start":$ns,"end":$ns,"proto":"tcp","role":"client","local":{"ip":")
 	  . ($field{ip} // '10.1.0.1')
-	  . qq(","app":"$app"},"peer":{"ip":"10.1.1.1","port":8080},"tx_bytes":7,"rx_bytes":11,"connections":1$more});
+	  . qq(","app":"$app"},"peer":{"ip":"10.1.1.1","port":$port},"tx_bytes":7,"rx_bytes":11,"connections":1$more});
 }
 
 # As a template of kafka_tool, for records of the time when they are sent.
@@ -118,13 +141,15 @@ sub connections_of
 {
 	my ($node, $app) = @_;
 
+	# one after the other: a query sees what was there when it began
+	$node->safe_psql('postgres', 'SELECT topo.flush()');
 	return $node->safe_psql('postgres',
-		"SELECT coalesce(sum(connections), 0) FROM topo.flush(), topo.edges('(,)') WHERE source = '$app'");
+		"SELECT coalesce(sum(connections), 0) FROM topo.edges('(,)') WHERE source = '$app'");
 }
 
 sub log_of { return slurp_file($_[0]->logfile) }
 
-# The most memory that a process has had so far, in MB, without what it shares.
+# The most memory that a process has had so far, in MB, what it shares with others included.
 sub memory_peak_of
 {
 	my ($pid) = @_;
