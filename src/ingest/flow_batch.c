@@ -1,6 +1,6 @@
 /*
  * flow_batch.c
- *		Flow records merged in memory, then handed to SQL as one array.
+ *		Flow records merged in memory, then handed to SQL as arrays of rows.
  *
  * The table of windows lives in a memory context of the batch, which survives
  * transactions, so that its memory is used again by the next batch.  What a
@@ -8,7 +8,8 @@
  * with the transaction.
  *
  * Cost: a hash look-up a record; a row of some 300 bytes a conversation and
- * window while it is written.
+ * window while it is written, and SQL holds some copies of it: so a large batch
+ * is written in parts.
  */
 #include "postgres.h"
 
@@ -27,6 +28,9 @@
 #include "ingest/rows.h"
 #include "settings.h"
 #include "store/traffic.h"
+
+/* Rows that are handed over at once. */
+#define FLOW_STORE_ROWS 16384
 
 /* The columns of topo.flow_row. */
 enum
@@ -193,10 +197,12 @@ add_row(row_array *rows, const flow_window *window)
 	row_array_add(rows, values, nulls);
 }
 
-void
-flow_batch_store(flow_batch *batch, const char *source)
+/* Write the entries from first on, at the most FLOW_STORE_ROWS; returns how many. */
+static size_t
+store_some(const flow_batch *batch, const char *source, size_t first)
 {
-	size_t count = flow_window_table_count(batch->windows);
+	size_t left = flow_window_table_count(batch->windows) - first;
+	size_t count = Min(left, FLOW_STORE_ROWS);
 	MemoryContext store =
 		AllocSetContextCreate(CurrentMemoryContext, "topology flow rows", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous = MemoryContextSwitchTo(store);
@@ -205,7 +211,7 @@ flow_batch_store(flow_batch *batch, const char *source)
 	Datum arguments[2];
 
 	row_array_begin(&rows, "flow_row", ROW_COLUMNS);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = first; i < first + count; i++)
 		add_row(&rows, flow_window_table_entry(batch->windows, i));
 	types[1] = rows.array_type;
 	arguments[0] = CStringGetTextDatum(source);
@@ -216,5 +222,15 @@ flow_batch_store(flow_batch *batch, const char *source)
 		elog(ERROR, "could not store flows");
 	SPI_freetuptable(SPI_tuptable);
 	MemoryContextDelete(store);
+	return count;
+}
+
+void
+flow_batch_store(flow_batch *batch, const char *source)
+{
+	size_t count = flow_window_table_count(batch->windows);
+
+	for (size_t stored = 0; stored < count;)
+		stored += store_some(batch, source, stored);
 	flow_batch_clear(batch);
 }
