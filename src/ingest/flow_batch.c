@@ -25,7 +25,7 @@
 #include "flow/flow_window.h"
 #include "ingest/accepted.h"
 #include "ingest/flow_batch.h"
-#include "ingest/rows.h"
+#include "store/rows.h"
 #include "settings.h"
 #include "store/traffic.h"
 

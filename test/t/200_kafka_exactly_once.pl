@@ -19,9 +19,12 @@ my $taken = 'SELECT coalesce(sum(records), 0) FROM topo.source_status';
 
 sub kill_worker
 {
-	my $pid = worker_of($node, 'postgres', 'topic');
+	my $pid = worker_of($node, 'postgres', 'topic') or return;
 
-	kill 'KILL', $pid if $pid;
+	kill 'KILL', $pid;
+	# all of the server starts again, but not at once
+	$node->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM topo.source_workers() WHERE pid = $pid)")
+	  or die 'the server did not start again';
 	return;
 }
 
