@@ -21,33 +21,32 @@ KAFKA_PROBE='{"start":{ns},"end":{ns},"proto":"tcp","role":"client","local":{"ip
 # shellcheck source=test/lib/kafka.sh
 . "$TOP/test/lib/kafka.sh"
 
+# What is measured is in a database of its own, which begins with an empty map.
+kafka_sql() { sql -d kafka "$@"; }
+
 now_ms() { date +%s%3N; }
 
 topic() { "$TOP/build/kafka_tool" -b "$KAFKA_BROKERS" "$@"; }
 
-# A database of its own for each measurement, so that each begins with an empty map.
 kafka_database() {
-	BENCH_DATABASE=postgres sql -c "DROP DATABASE IF EXISTS kafka" -c "CREATE DATABASE kafka" 2>/dev/null
-	BENCH_DATABASE=kafka
-	sql -c "CREATE EXTENSION topology" -c "SELECT topo.create_service_map()" >/dev/null
-	sql -c "CHECKPOINT"
+	sql -c "CREATE DATABASE kafka"
+	kafka_sql -c "CREATE EXTENSION topology" -c "SELECT topo.create_service_map()" -c "CHECKPOINT" >/dev/null
 }
 
 kafka_no_database() {
-	sql -c "SELECT topo.drop_source(name) FROM topo.source" >/dev/null
-	BENCH_DATABASE=postgres
-	sql -c "DROP DATABASE kafka"
+	kafka_sql -c "SELECT topo.drop_source(name) FROM topo.source" >/dev/null
+	sql -c "DROP DATABASE kafka WITH (FORCE)"
 }
 
 # kafka_source TOPIC FORMAT
 kafka_source() {
-	sql -v format="$2" -v topic="$1" -v brokers="$KAFKA_BROKERS" >/dev/null <<-'SQL'
+	kafka_sql -v format="$2" -v topic="$1" -v brokers="$KAFKA_BROKERS" >/dev/null <<-'SQL'
 		SELECT topo.add_source('bench', 'kafka', :'format', jsonb_build_object('brokers', :'brokers', 'topic', :'topic'));
 	SQL
 }
 
 kafka_worker_peak_kb() {
-	awk '/VmHWM/ { print $2 }' "/proc/$(sql -c "SELECT pid FROM topo.source_workers()")/status"
+	awk '/VmHWM/ { print $2 }' "/proc/$(kafka_sql -c "SELECT pid FROM topo.source_workers()")/status"
 }
 
 # One round: "messages bytes poll-loop-ms source-ms peak-kb taken in-the-map".
@@ -57,9 +56,9 @@ kafka_round() {
 	read -r messages _ bytes _ seconds _ < <("$TOP/build/poll_loop" "$KAFKA_BROKERS" "$1")
 	begin=$(now_ms)
 	kafka_source "$1" "$2"
-	sql -c "SELECT topo.wait_for_source('bench', '10 minutes')" -c "SELECT topo.flush()" >/dev/null
+	kafka_sql -c "SELECT topo.wait_for_source('bench', '10 minutes')" -c "SELECT topo.flush()" >/dev/null
 	echo "$messages $bytes $(awk -v s="$seconds" 'BEGIN { printf "%.0f", s * 1000 }') $(($(now_ms) - begin))" \
-		"$(kafka_worker_peak_kb) $(sql -F ' ' -c "SELECT sum(records), ($3) FROM topo.source_status")"
+		"$(kafka_worker_peak_kb) $(kafka_sql -F ' ' -c "SELECT sum(records), ($3) FROM topo.source_status")"
 	kafka_no_database
 }
 
@@ -100,7 +99,7 @@ kafka_watch() {
 	local records=0 lag=1
 	until [ "$lag" -eq 0 ] && [ "$records" -gt 0 ]; do
 		sleep 0.5
-		read -r records lag < <(sql -F ' ' -c "SELECT coalesce(sum(records), 0), coalesce(sum(lag), 0) FROM topo.source_status HAVING count(*) = 4")
+		read -r records lag < <(kafka_sql -F ' ' -c "SELECT coalesce(sum(records), 0), coalesce(sum(lag), 0) FROM topo.source_status HAVING count(*) = 4")
 		[ -z "${records:-}" ] || echo "$records $lag"
 		: "${records:=0}" "${lag:=1}"
 	done
@@ -112,7 +111,7 @@ bench_kafka_backlog() {
 	topic generate bench-backlog "$KAFKA_BACKLOG" --template "$KAFKA_SMALL"
 	kafka_database
 	# what the README says that a worker may use
-	bound=$(sql -c "SELECT (pg_size_bytes(current_setting('shared_buffers')) + 2 * pg_size_bytes(current_setting('topology.batch_memory'))) / 1024 / 1024 + 96")
+	bound=$(kafka_sql -c "SELECT (pg_size_bytes(current_setting('shared_buffers')) + 2 * pg_size_bytes(current_setting('topology.batch_memory'))) / 1024 / 1024 + 96")
 	local begin
 	begin=$(now_ms)
 	kafka_source bench-backlog flow
@@ -120,7 +119,7 @@ bench_kafka_backlog() {
 		{ looks++; right += $1 + $2 == n }
 		END { printf "backlog: %d records; records taken and lag added up to that in %d of %d looks\n", n, right, looks }'
 	awk -v n="$KAFKA_BACKLOG" -v t="$(($(now_ms) - begin))" -v p="$(kafka_worker_peak_kb)" -v b="$bound" \
-		-v m="$(sql -c "SHOW topology.batch_memory")" 'BEGIN {
+		-v m="$(kafka_sql -c "SHOW topology.batch_memory")" 'BEGIN {
 			printf "taken at %.0f a second; with topology.batch_memory = %s, peak memory of the worker %d MB (bound: %d MB)\n", n / t * 1000, m, p / 1024, b }'
 	kafka_no_database
 	topic delete bench-backlog
@@ -135,7 +134,7 @@ bench_kafka_latency() {
 	local background=$!
 	sleep 3
 	topic generate bench-latency "$KAFKA_PROBES" --rate 4 --template "$KAFKA_PROBE" &
-	sql -v probes="$KAFKA_PROBES" -v rate="$KAFKA_RATE" -f "$HERE/latency.sql"
+	kafka_sql -v probes="$KAFKA_PROBES" -v rate="$KAFKA_RATE" -f "$HERE/latency.sql"
 	wait "$background"
 	kafka_no_database
 	topic delete bench-latency
