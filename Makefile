@@ -78,4 +78,4 @@ demo: deps
 bench: deps deps-kafka
 	$(READY) -j2 all
 	$(READY) install
-	PG_CONFIG=$(PG_CONFIG) test/bench/run.sh
+	PG_CONFIG=$(PG_CONFIG) test/bench/run.sh $(PARTS)

@@ -47,7 +47,8 @@ RETURN date_bin('5 seconds', last_seen, '2000-01-01 00:00+00');
 COMMENT ON FUNCTION topo.stay_step(timestamptz) IS 'the end of a stay, as it is kept';
 
 CREATE FUNCTION topo.stay_span(since timestamptz, until timestamptz) RETURNS tstzrange
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+LANGUAGE sql STABLE PARALLEL SAFE
+-- stable, as adding an interval is, and not strict, as tstzrange() is not: so it is inlined
 RETURN pg_catalog.tstzrange(since, until + interval '60 seconds');
 COMMENT ON FUNCTION topo.stay_span(timestamptz, timestamptz) IS 'where the spans of two stays of a node meet, they are one';
 
@@ -58,7 +59,8 @@ COMMENT ON FUNCTION topo.stay_reach() IS
 'how far from a stay it may matter for who holds its address: a lease, and what is not known of its beginning and end';
 
 CREATE FUNCTION topo.lease_end(until timestamptz) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+LANGUAGE sql STABLE PARALLEL SAFE STRICT
+-- stable, as adding an interval is: so it is inlined
 RETURN date_bin('30 seconds', until, '2000-01-01 00:00+00') + interval '60 seconds';
 COMMENT ON FUNCTION topo.lease_end(timestamptz) IS
 'until when a node whose stay ends is believed to hold its address: a half minute at least, in whole ones, so that this seldom changes';

@@ -265,7 +265,8 @@ COMMENT ON FUNCTION topo.settle(topo.address_case[]) IS
 --
 
 CREATE FUNCTION topo.reporter_span(first_seen timestamptz, last_seen timestamptz) RETURNS tstzrange
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+LANGUAGE sql STABLE PARALLEL SAFE
+-- stable, as adding an interval is, and not strict, as tstzrange() is not: so it is inlined
 RETURN pg_catalog.tstzrange(
 	date_bin('30 seconds', first_seen - interval '2 seconds', '2000-01-01 00:00+00'),
 	date_bin('30 seconds', last_seen, '2000-01-01 00:00+00') + interval '60 seconds');

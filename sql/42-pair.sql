@@ -4,12 +4,12 @@
 -- A span whose parent is of another service is one call.  A batch brings parts
 -- (the ids of all its spans, by trace) and waits (the spans that have no parent in
 -- their own service there; where another service of the batch has it, with the
--- caller).  Each batch is taken up once, in one statement, with one snapshot: its
--- waits, and those that older batches left for the same traces, are matched with
--- the parts of these traces that have been taken up by then.  What stays without a match waits in span_wait.  So every
--- pair is found when the later of its two batches is taken up, and never twice,
--- however the batches of several sources come; and everything is in tables, so
--- a crash loses none of it.
+-- caller).  Each batch is taken up once: its waits, and those that older batches
+-- left for the same traces, are matched with the parts of these traces that have
+-- been taken up by then, or are just now.  What stays without a match waits in
+-- span_wait.  So every pair is found when the later of its two batches is taken up,
+-- and never twice, however the batches of several sources come; and everything is
+-- in tables, so a crash loses none of it.
 --
 -- A wait whose span is in a part taken up before is a repetition, as exporters
 -- that try again send, and counts once: as long as the part is kept, so not
@@ -26,9 +26,9 @@
 -- names, a callee one from its peer; who names none is counted, as unpaired.
 -- Parts that old are looked at no more: what was assumed is never also found.
 --
--- Cost: an index look-up for each trace of a batch, a row for each call, and hash
--- joins over the spans of those traces that have come in several batches.  A part
--- is written once, and goes with its partition.  One session at a time (an advisory lock).
+-- Cost: an index look-up for each trace of a batch, and two in memory for each span
+-- of those traces.  A part is written once, and goes with its partition.  One
+-- session at a time (an advisory lock).
 --
 
 CREATE TYPE topo.span_call AS (
@@ -72,107 +72,13 @@ COMMENT ON FUNCTION topo.move_span_cutoff() IS
 'the time up to which spans are waited for no more: a horizon ago, but never before it was last, nor before the server started';
 
 CREATE FUNCTION topo.pair_news(cutoff timestamptz, OUT batches bigint, OUT calls topo.span_call[])
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE c VOLATILE PARALLEL UNSAFE STRICT
 SET search_path = pg_catalog, topo, pg_temp
 -- the newest partition has no statistics and looks small, and so do arrays
 SET enable_nestloop = off
 SET enable_seqscan = off
 SET jit = off
-SET work_mem = '32MB'
-AS $$
-BEGIN
-	WITH news AS MATERIALIZED (
-		DELETE FROM topo_trace.span_news n
-		WHERE n.part IN (SELECT o.part FROM topo_trace.span_news o ORDER BY o.part LIMIT 16)
-		RETURNING n.*
-	), later AS (
-		SELECT o.part FROM topo_trace.span_news o WHERE o.part > (SELECT max(n.part) FROM news n)
-	), part AS MATERIALIZED (
-		-- of the traces at hand, all that has been taken up; in what order, where it is now
-		SELECT p.trace_id, p.spans, p.owners, p.failed,
-			   CASE WHEN n.part IS NULL THEN 0 ELSE n.part END AS turn
-		FROM topo_trace.span_part p LEFT JOIN news n ON n.part = p.part
-		WHERE p.trace_id = ANY (ARRAY(SELECT DISTINCT unnest(o.traces) FROM news o))
-		  AND (p.seen > cutoff OR n.part IS NOT NULL)
-		  AND p.part <> ALL (ARRAY(SELECT l.part FROM later l))
-	), span AS MATERIALIZED (
-		-- what a batch has for itself, it knew
-		SELECT p.trace_id, unnest(p.spans) AS id, unnest(p.owners) AS owner, p.failed, p.turn
-		FROM part p JOIN (SELECT o.trace_id FROM part o GROUP BY 1 HAVING min(o.turn) < max(o.turn)) several
-			 ON several.trace_id = p.trace_id
-	), fresh AS MATERIALIZED (
-		SELECT n.part, n.seen, w.* FROM news n CROSS JOIN LATERAL unnest(n.waits) w
-	), first AS MATERIALIZED (
-		SELECT f.* FROM fresh f
-		WHERE NOT EXISTS (SELECT FROM span s
-						  WHERE s.trace_id = f.trace_id AND s.id = f.span_id AND s.owner = f.owner AND s.turn < f.part)
-	), wait AS MATERIALIZED (
-		SELECT row_number() OVER () AS number, w.*
-		FROM (SELECT f.seen, f.role, f.trace_id, f.span_id, f.parent_id, f.caller, f.owner, f.app, f.peer_type, f.peer,
-					 f.endpoint, f.entry, f.failed, f.calls, f.started, f.duration_ns, NULL::tid AS old
-			  FROM first f
-			  UNION ALL
-			  SELECT o.seen, o.role, o.trace_id, o.span_id, o.parent_id, NULL, o.owner, o.app, o.peer_type, o.peer,
-					 o.endpoint, o.entry, o.failed, o.calls, o.started, o.duration_ns, o.ctid
-			  FROM topo_trace.span_wait o
-			  WHERE o.trace_id = ANY (ARRAY(SELECT DISTINCT unnest(n.traces) FROM news n))) w
-	), parent AS MATERIALIZED (
-		SELECT w.number, s.owner, coalesce(s.id = ANY (s.failed), false) AS failed
-		FROM wait w JOIN span s ON s.trace_id = w.trace_id AND s.id = w.parent_id
-		WHERE w.role = 2 AND w.caller IS NULL
-	), owner AS MATERIALIZED (
-		SELECT n.id, topo.app_of(n) AS app
-		FROM topo.node n WHERE n.id = ANY (ARRAY(SELECT DISTINCT p.owner FROM parent p))
-	), match AS MATERIALIZED (
-		-- of spans with one id, as the two sides of a call may have, the own service's is the parent
-		SELECT w.number, bool_or(o.app = w.app) AS internal, min(o.id) AS caller, bool_or(p.failed) AS failed
-		FROM parent p JOIN owner o ON o.id = p.owner JOIN wait w ON w.number = p.number
-		GROUP BY 1
-	), decided AS MATERIALIZED (
-		SELECT w.number, w.trace_id, w.parent_id, w.owner, w.app, w.peer_type, w.peer, w.endpoint, w.entry,
-			   w.calls, w.started, w.duration_ns, w.old, coalesce(w.caller, m.caller) AS caller,
-			   coalesce(m.internal, false) AS internal, w.failed OR coalesce(m.failed, false) AS failed
-		FROM wait w LEFT JOIN match m ON m.number = w.number
-		WHERE m.number IS NOT NULL OR w.role = 2 AND (w.caller IS NOT NULL OR w.parent_id IS NULL)
-	), answered AS MATERIALIZED (
-		SELECT DISTINCT w.number, w.old
-		FROM wait w JOIN decided d ON d.trace_id = w.trace_id AND d.parent_id = w.span_id
-		WHERE w.role = 1 AND (d.entry OR NOT d.internal)
-	), done AS (
-		SELECT d.number, d.old FROM decided d UNION ALL SELECT a.number, a.old FROM answered a
-	), dropped AS (
-		DELETE FROM topo_trace.span_wait o
-		WHERE o.ctid = ANY (ARRAY(SELECT d.old FROM done d WHERE d.old IS NOT NULL))
-	), kept AS (
-		INSERT INTO topo_trace.span_wait
-		SELECT w.seen, w.role, w.trace_id, w.span_id, w.parent_id, w.owner, w.app, w.peer_type, w.peer,
-			   w.endpoint, w.entry, w.failed, w.calls, w.started, w.duration_ns
-		FROM wait w LEFT JOIN done d ON d.number = w.number
-		WHERE w.old IS NULL AND d.number IS NULL
-	), counted AS (
-		UPDATE topo_trace.span_count c
-		SET paired = c.paired + (SELECT count(*) FROM decided d WHERE NOT d.internal AND d.caller IS NOT NULL),
-			assumed = c.assumed + (SELECT count(*) FROM decided d WHERE d.caller IS NULL),
-			repeated = c.repeated + (SELECT count(*) FROM fresh f) - (SELECT count(*) FROM first f) + n.repeated,
-			unattributed = c.unattributed + n.unattributed
-		FROM (SELECT sum(o.repeated) AS repeated, sum(o.unattributed) AS unattributed FROM news o) n
-		WHERE n.repeated IS NOT NULL
-	)
-	SELECT (SELECT count(*) FROM news),
-		   array_agg((e.bucket, e.caller, e.owner, e.app, e.peer_type, e.peer, NULL, NULL, e.endpoint,
-					  e.first_seen, e.last_seen, e.traffic)::topo.span_call)
-	INTO batches, calls
-	FROM (SELECT date_bin('1 minute', d.started, '2000-01-01 00:00+00') AS bucket, d.caller, d.owner, d.app, d.endpoint,
-				 CASE WHEN d.caller IS NULL THEN d.peer_type END AS peer_type,
-				 CASE WHEN d.caller IS NULL THEN d.peer END AS peer,
-				 min(d.started) AS first_seen,
-				 max(d.started + coalesce(d.duration_ns, 0) / 1000 * interval '1 microsecond') AS last_seen,
-				 topo.merge_calls(d.calls, d.failed, d.duration_ns) AS traffic
-		  FROM decided d
-		  WHERE NOT d.internal
-		  GROUP BY 1, 2, 3, 4, 5, 6, 7) e;
-END
-$$;
+AS 'MODULE_PATHNAME', 'topology_pair_news';
 COMMENT ON FUNCTION topo.pair_news(timestamptz) IS
 'take up the next batches of spans: how many there were, and the calls that are found with them';
 
@@ -373,7 +279,7 @@ BEGIN
 		RETURN;
 	END IF;
 	RETURN QUERY
-	SELECT (SELECT count(*) FROM topo_trace.span_wait) + (SELECT coalesce(sum(cardinality(n.waits)), 0)::bigint FROM topo_trace.span_news n),
+	SELECT (SELECT count(*) FROM topo_trace.span_wait) + (SELECT coalesce(sum(array_length(n.waits, 1)), 0)::bigint FROM topo_trace.span_news n),
 		   c.paired, c.assumed, c.unpaired, c.repeated, c.unattributed
 	FROM topo_trace.span_count c;
 END

@@ -161,7 +161,7 @@ COMMENT ON FUNCTION topo.store_translations(topo.flow_row[]) IS
 CREATE TYPE topo.span_part_row AS (trace_id uuid, spans bigint[], owners bigint[], failed bigint[]);
 COMMENT ON TYPE topo.span_part_row IS 'spans of one trace on their way to span_part';
 
-CREATE FUNCTION topo.store_spans(parts topo.span_part_row[], waits topo.span_wait[], unattributed bigint, repeated bigint)
+CREATE FUNCTION topo.store_spans(parts topo.span_part_row[], traces uuid[], waits bigint[], texts text[], unattributed bigint, repeated bigint)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -172,12 +172,12 @@ DECLARE
 	batch bigint;
 BEGIN
 	PERFORM topo.existing_graph('trace'), topo.ensure_span_partitions(tstzrange(stored, stored, '[]'));
-	INSERT INTO topo_trace.span_news (seen, traces, waits, unattributed, repeated)
-	SELECT stored, ARRAY(SELECT DISTINCT p.trace_id FROM unnest(parts) p), waits, unattributed, repeated
+	INSERT INTO topo_trace.span_news (seen, traces, waits, texts, unattributed, repeated)
+	VALUES (stored, traces, waits, texts, unattributed, repeated)
 	RETURNING part INTO batch;
 	INSERT INTO topo_trace.span_part (seen, part, trace_id, spans, owners, failed)
 	SELECT stored, batch, p.* FROM unnest(parts) p;
 END
 $$;
-COMMENT ON FUNCTION topo.store_spans(topo.span_part_row[], topo.span_wait[], bigint, bigint) IS
+COMMENT ON FUNCTION topo.store_spans(topo.span_part_row[], uuid[], bigint[], text[], bigint, bigint) IS
 'write a batch of spans, for topo.pair_pending() to take up';

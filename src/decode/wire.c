@@ -52,7 +52,7 @@ fail_at(wire_reader *reader, const uint8_t *at, const char *what)
 }
 
 static bool
-read_varint(wire_reader *reader, uint64_t *value)
+read_long_varint(wire_reader *reader, uint64_t *value)
 {
 	const uint8_t *start = reader->at;
 	uint64_t total = 0;
@@ -75,6 +75,16 @@ read_varint(wire_reader *reader, uint64_t *value)
 		}
 	}
 	return fail_at(reader, start, bad_varint);
+}
+
+/* Nearly all are of one byte. */
+static inline bool
+read_varint(wire_reader *reader, uint64_t *value)
+{
+	if (reader->at == reader->end || (*reader->at & 0x80))
+		return read_long_varint(reader, value);
+	*value = *reader->at++;
+	return true;
 }
 
 /* Little-endian, on any machine. */

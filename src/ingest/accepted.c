@@ -10,7 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "ingest/accepted.h"
-#include "ingest/rows.h"
+#include "store/rows.h"
 
 accepted_times
 accepted_times_load(const char *graph)

@@ -18,7 +18,7 @@
 #include "flow/call_window.h"
 #include "ingest/call_batch.h"
 #include "ingest/node_dictionary.h"
-#include "ingest/rows.h"
+#include "store/rows.h"
 #include "store/traffic.h"
 
 /* The columns of topo.call_row. */

@@ -1,6 +1,6 @@
 /*
  * flow_batch.c
- *		Flow records merged in memory, then handed to SQL as one array.
+ *		Flow records merged in memory, then handed to SQL as arrays of rows.
  *
  * The table of windows lives in a memory context of the batch, which survives
  * transactions, so that its memory is used again by the next batch.  What a
@@ -8,7 +8,8 @@
  * with the transaction.
  *
  * Cost: a hash look-up a record; a row of some 300 bytes a conversation and
- * window while it is written.
+ * window while it is written, and SQL holds some copies of it: so a large batch
+ * is written in parts.
  */
 #include "postgres.h"
 
@@ -24,9 +25,12 @@
 #include "flow/flow_window.h"
 #include "ingest/accepted.h"
 #include "ingest/flow_batch.h"
-#include "ingest/rows.h"
+#include "store/rows.h"
 #include "settings.h"
 #include "store/traffic.h"
+
+/* Rows that are handed over at once. */
+#define FLOW_STORE_ROWS 16384
 
 /* The columns of topo.flow_row. */
 enum
@@ -214,10 +218,12 @@ store_rows(MemoryContext store, row_array *rows, const char *statement, const ch
 	SPI_freetuptable(SPI_tuptable);
 }
 
-void
-flow_batch_store(flow_batch *batch, const char *source)
+/* Write the entries from first on, at the most FLOW_STORE_ROWS; returns how many. */
+static size_t
+store_some(const flow_batch *batch, const char *source, size_t first)
 {
-	size_t count = flow_window_table_count(batch->windows);
+	size_t left = flow_window_table_count(batch->windows) - first;
+	size_t count = Min(left, FLOW_STORE_ROWS);
 	MemoryContext store =
 		AllocSetContextCreate(CurrentMemoryContext, "topology flow rows", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous = MemoryContextSwitchTo(store);
@@ -226,7 +232,7 @@ flow_batch_store(flow_batch *batch, const char *source)
 
 	row_array_begin(&flows, "flow_row", ROW_COLUMNS);
 	row_array_begin(&translations, "flow_row", ROW_COLUMNS);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = first; i < first + count; i++)
 	{
 		const flow_window *window = flow_window_table_entry(batch->windows, i);
 
@@ -238,5 +244,15 @@ flow_batch_store(flow_batch *batch, const char *source)
 	if (translations.count > 0)
 		store_rows(store, &translations, "SELECT topo.store_translations($1)", NULL);
 	MemoryContextDelete(store);
+	return count;
+}
+
+void
+flow_batch_store(flow_batch *batch, const char *source)
+{
+	size_t count = flow_window_table_count(batch->windows);
+
+	for (size_t stored = 0; stored < count;)
+		stored += store_some(batch, source, stored);
 	flow_batch_clear(batch);
 }

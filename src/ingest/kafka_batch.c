@@ -2,8 +2,9 @@
  * kafka_batch.c
  *		Messages of a topic to rows: one batch, in the caller's transaction.
  *
- * Messages are decoded and merged as they are polled, as long as the log goes on,
- * there is room, and nobody waits; then all is stored, in a subtransaction.
+ * Messages are decoded and merged as they are polled, as long as the log goes on
+ * and there is room, but for seconds only; then all is stored, in a
+ * subtransaction.
  *
  * A record that cannot be decoded is a dead letter in the same transaction.
  * Where SQL itself refuses the batch for its data, nothing of it is kept, and
@@ -17,15 +18,17 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "ingest/kafka_state.h"
 
-/* How long a batch goes on, if there is room. */
+/* How long a batch goes on, if there is room; the more, the fewer rows. */
 #define KAFKA_BATCH_MS 1000
+
+/* The same while the log holds more than the batch has taken. */
+#define KAFKA_BACKLOG_BATCH_MS 5000
 
 /* The record at hand, for what it has to say when it is refused. */
 typedef struct kafka_letter
@@ -109,12 +112,30 @@ take_and_store(kafka_job *job, kafka_span span)
 	store_batch(job);
 }
 
+/* Whether more waits in the log than the batch has taken. */
 static bool
-goes_on(kafka_job *job, TimestampTz begin)
+has_backlog(const kafka_job *job)
 {
-	return job->more && job->failure.kind == STREAM_NO_ERROR && !MyLatch->is_set &&
-		   !record_batch_is_full(job->batch) &&
-		   !TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), KAFKA_BATCH_MS);
+	int64 taken = 0;
+	int64 left = 0;
+
+	for (int i = 0; i < job->partition_count; i++)
+	{
+		const kafka_partition *partition = &job->partitions[i];
+
+		taken += partition->read.next_offset - partition->stored.next_offset;
+		left += Max(partition->log_end - partition->read.next_offset, 0);
+	}
+	return left > taken;
+}
+
+static bool
+goes_on(const kafka_job *job, TimestampTz begin)
+{
+	int limit = has_backlog(job) ? KAFKA_BACKLOG_BATCH_MS : KAFKA_BATCH_MS;
+
+	return job->more && job->failure.kind == STREAM_NO_ERROR && !record_batch_is_full(job->batch) &&
+		   !TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), limit);
 }
 
 /* Take what is held, and what follows it. */
@@ -254,8 +275,8 @@ take_or_go_back(kafka_job *job)
 	go_back(job);
 }
 
-static void
-store_positions(kafka_job *job)
+void
+kafka_store_positions(kafka_job *job)
 {
 	for (int i = 0; i < job->partition_count; i++)
 	{
@@ -288,6 +309,6 @@ kafka_write(source_job *base)
 		else
 			take_or_go_back(job);
 	}
-	store_positions(job);
+	kafka_store_positions(job);
 	return job->more;
 }

@@ -119,8 +119,8 @@ kafka_gather(source_job *base, bool now)
 {
 	kafka_job *job = (kafka_job *) base;
 
-	if (is_time_to_look(job))
-		(void) kafka_look_for_partitions(job);
+	if (is_time_to_look(job) && kafka_look_for_partitions(job))
+		kafka_look_for_ends(job);
 	log_warnings(job);
 	settle_failure(job);
 	kafka_fill(job);

@@ -265,6 +265,28 @@ kafka_look_for_partitions(kafka_job *job)
 }
 
 void
+kafka_look_for_ends(kafka_job *job)
+{
+	stream_position *ends = palloc0(sizeof(*ends) * Max(job->partition_count, 1));
+	stream_error error = {0};
+
+	for (int i = 0; i < job->partition_count; i++)
+		ends[i].partition = job->partitions[i].id;
+	if (!stream_consumer_offsets(job->consumer, STREAM_LATEST, ends, job->partition_count,
+								 KAFKA_ANSWER_MS, &error))
+		kafka_bear(job, &error);
+	else
+		for (int i = 0; i < job->partition_count; i++)
+		{
+			kafka_partition *partition = &job->partitions[i];
+
+			partition->log_end = Max(partition->log_end, ends[i].next_offset);
+			partition->changed |= partition->log_end != partition->stored_end;
+		}
+	pfree(ends);
+}
+
+void
 kafka_cross_gap(kafka_job *job, const stream_error *error)
 {
 	stream_error failure = {0};
@@ -296,5 +318,8 @@ kafka_join(kafka_job *job)
 	if (unknown < 0)
 		kafka_report(&error);
 	begin_partitions(job, starts, unknown);
+	/* the lag is known from the first */
+	kafka_look_for_ends(job);
+	kafka_store_positions(job);
 	kafka_assign(job);
 }

@@ -63,6 +63,12 @@ extern void kafka_report(const stream_error *error) pg_attribute_noreturn();
 /* kafka_partitions.c: the partition of that number, which has been assigned. */
 extern kafka_partition *kafka_find_partition(kafka_job *job, int32 id);
 
+/*
+ * Ask where the log ends: of a partition that has to wait for its turn, no fetch
+ * tells.
+ */
+extern void kafka_look_for_ends(kafka_job *job);
+
 /* Have the consumer read every partition from where the job is. */
 extern void kafka_assign(kafka_job *job);
 
@@ -103,5 +109,8 @@ extern void kafka_release(kafka_job *job);
 
 /* kafka_batch.c: the job's write, of what is held and what follows it. */
 extern bool kafka_write(source_job *base);
+
+/* Write how far the job is, in the caller's transaction. */
+extern void kafka_store_positions(kafka_job *job);
 
 #endif /* TOPOLOGY_INGEST_KAFKA_STATE_H */

@@ -14,7 +14,7 @@
 #include "utils/hsearch.h"
 
 #include "ingest/node_dictionary.h"
-#include "ingest/rows.h"
+#include "store/rows.h"
 
 #define FIRST_ROOM 64
 

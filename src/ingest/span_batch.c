@@ -9,25 +9,25 @@
  * that wait for the other side of their call are written whole, all of a batch
  * in one row, which the pairing takes and deletes.
  *
- * What a store builds lives in a context of its own and is gone when it returns,
- * or with the transaction.
+ * What SQL is handed it holds some copies of, so a large batch is written as
+ * several, a trace in one of them.  What a store builds lives in a context of its
+ * own and is gone when it returns, or with the transaction.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/uuid.h"
 
 #include "ingest/node_dictionary.h"
-#include "ingest/rows.h"
 #include "ingest/span_batch.h"
 #include "ingest/span_stage.h"
+#include "ingest/span_waits.h"
+#include "store/rows.h"
 
-/* Spans of one row, and of one batch: an array has to stay below 1 GB. */
+/* Spans of one row, and, of whole traces, those that are handed over at once. */
 #define PART_SPANS  100
-#define BATCH_SPANS 500000
+#define STORE_SPANS 32768
 
 /* The columns of topo.span_part_row. */
 enum
@@ -39,31 +39,6 @@ enum
 	PART_COLUMNS
 };
 
-/* The columns of topo.span_wait. */
-enum
-{
-	WAIT_ROLE,
-	WAIT_TRACE,
-	WAIT_SPAN,
-	WAIT_PARENT,
-	WAIT_CALLER,
-	WAIT_OWNER,
-	WAIT_APP,
-	WAIT_PEER_TYPE,
-	WAIT_PEER,
-	WAIT_ENDPOINT,
-	WAIT_ENTRY,
-	WAIT_FAILED,
-	WAIT_CALLS,
-	WAIT_STARTED,
-	WAIT_DURATION,
-	WAIT_COLUMNS
-};
-
-/* Which side of a call waits. */
-#define ROLE_CALLER 1
-#define ROLE_CALLEE 2
-
 struct span_batch
 {
 	MemoryContext context;
@@ -71,15 +46,15 @@ struct span_batch
 	span_stage stage;
 };
 
-/* One store: spans by trace, with the nodes that they are of. */
-typedef struct span_store
+/* Some whole traces of a batch: their spans, and what is written of them. */
+typedef struct span_slice
 {
 	staged_span **spans;
 	size_t count;
-	int64 *ids; /* by the numbers of nodes in the spans */
+	const int64 *ids; /* by the numbers of nodes in the spans */
 	row_array parts;
-	row_array waits;
-} span_store;
+	span_waits *waits;
+} span_slice;
 
 span_batch *
 span_batch_create(MemoryContext parent, size_t max_bytes)
@@ -117,7 +92,7 @@ span_batch_is_empty(const span_batch *batch)
 bool
 span_batch_is_full(const span_batch *batch)
 {
-	return span_stage_bytes(&batch->stage) >= batch->max_bytes || batch->stage.count >= BATCH_SPANS;
+	return span_stage_bytes(&batch->stage) >= batch->max_bytes;
 }
 
 span_batch_mark
@@ -139,24 +114,35 @@ span_batch_clear(span_batch *batch)
 	span_stage_clear(&batch->stage);
 }
 
-static void
-find_owners(span_store *store)
+/* The nodes that the spans are of, made where there are none: their ids by number. */
+static int64 *
+find_owners(span_stage *stage)
 {
 	node_dictionary *dictionary = node_dictionary_create();
+	const staged_span *last = NULL;
 
-	for (size_t i = 0; i < store->count; i++)
+	/* as they came, most are of the service of the one before */
+	for (size_t i = 0; i < stage->count; i++)
 	{
-		staged_span *span = store->spans[i];
+		staged_span *span = span_stage_at(stage, i);
 
+		if (last && last->service.data == span->service.data &&
+			last->cluster.data == span->cluster.data)
+		{
+			span->app = last->app;
+			span->owner = last->owner;
+			continue;
+		}
 		span->app = node_dictionary_add(dictionary, "app", span->service, NODE_NONE);
 		span->owner = node_dictionary_workload(dictionary, span->service, span->cluster);
+		last = span;
 	}
-	store->ids = node_dictionary_resolve(dictionary);
+	return node_dictionary_resolve(dictionary);
 }
 
 /* One row: spans of one trace, at the most PART_SPANS. */
 static void
-add_part(span_store *store, size_t begin, size_t end)
+add_part(span_slice *slice, size_t begin, size_t end)
 {
 	int64 spans[PART_SPANS] = {0};
 	int64 owners[PART_SPANS] = {0};
@@ -168,107 +154,103 @@ add_part(span_store *store, size_t begin, size_t end)
 
 	for (size_t i = begin; i < end; i++)
 	{
-		spans[count] = (int64) store->spans[i]->span;
-		owners[count++] = store->ids[store->spans[i]->owner];
-		if (store->spans[i]->failed)
-			failed[failures++] = (int64) store->spans[i]->span;
+		const staged_span *span = slice->spans[i];
+
+		spans[count] = (int64) span->span;
+		owners[count++] = slice->ids[span->owner];
+		if (span->failed)
+			failed[failures++] = (int64) span->span;
 	}
-	values[PART_TRACE] = PointerGetDatum(store->spans[begin]->trace_id);
+	values[PART_TRACE] = PointerGetDatum(slice->spans[begin]->trace_id);
 	values[PART_IDS] = bigint_array_datum(spans, count);
 	values[PART_OWNERS] = bigint_array_datum(owners, count);
 	nulls[PART_FAILED] = failures == 0;
 	if (failures > 0)
 		values[PART_FAILED] = bigint_array_datum(failed, failures);
-	row_array_add(&store->parts, values, nulls);
+	row_array_add(&slice->parts, values, nulls);
 }
 
+/* What is written of the spans of one trace. */
 static void
-add_parts(span_store *store)
+add_trace(span_slice *slice, size_t begin, size_t end)
 {
-	row_array_begin(&store->parts, "span_part_row", PART_COLUMNS);
-	for (size_t begin = 0, end; begin < store->count; begin = end)
+	span_waits_begin_trace(slice->waits, slice->spans[begin]->trace_id);
+	for (size_t at = begin; at < end; at += PART_SPANS)
+		add_part(slice, at, Min(at + PART_SPANS, end));
+	for (size_t i = begin; i < end; i++)
+		span_waits_add(slice->waits, slice->spans[i], slice->ids);
+}
+
+/* Where the trace ends whose spans begin at begin. */
+static size_t
+trace_end(staged_span **spans, size_t count, size_t begin)
+{
+	size_t end = begin + 1;
+
+	while (end < count && memcmp(spans[end]->trace_id, spans[begin]->trace_id, 16) == 0)
+		end++;
+	return end;
+}
+
+/* The counters of the whole batch go with its first slice. */
+static void
+write_slice(const span_slice *slice, int64 unattributed, int64 repeated)
+{
+	Oid types[6] = {InvalidOid, UUIDARRAYOID, INT8ARRAYOID, TEXTARRAYOID, INT8OID, INT8OID};
+	Datum arguments[6];
+	row_array parts = slice->parts;
+
+	types[0] = parts.array_type;
+	arguments[0] = row_array_finish(&parts);
+	arguments[1] = span_waits_traces(slice->waits);
+	arguments[2] = span_waits_matrix(slice->waits);
+	arguments[3] = span_waits_texts(slice->waits);
+	arguments[4] = Int64GetDatum(unattributed);
+	arguments[5] = Int64GetDatum(repeated);
+	if (SPI_execute_with_args("SELECT topo.store_spans($1, $2, $3, $4, $5, $6)", 6, types,
+							  arguments, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not store spans");
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Write whole traces from first on, some STORE_SPANS spans; returns where it ended. */
+static size_t
+store_some(const span_stage *stage, span_slice slice, size_t first)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "topology span rows", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext previous = MemoryContextSwitchTo(context);
+	size_t at = first;
+
+	row_array_begin(&slice.parts, "span_part_row", PART_COLUMNS);
+	slice.waits = span_waits_create();
+	while (at < slice.count && at - first < STORE_SPANS)
 	{
-		const staged_span *first = store->spans[begin];
+		size_t end = trace_end(slice.spans, slice.count, at);
 
-		for (end = begin + 1; end < store->count && end - begin < PART_SPANS &&
-							  memcmp(store->spans[end]->trace_id, first->trace_id, 16) == 0;
-			 end++)
-			continue;
-		add_part(store, begin, end);
+		add_trace(&slice, at, end);
+		at = end;
 	}
-}
-
-static void
-add_wait(span_store *store, const staged_span *span, int16 role)
-{
-	Datum values[WAIT_COLUMNS];
-	bool nulls[WAIT_COLUMNS] = {false};
-	bool has_peer = span->peer.data && (role == ROLE_CALLER || span_is_entry(span));
-
-	values[WAIT_ROLE] = Int16GetDatum(role);
-	values[WAIT_TRACE] = PointerGetDatum(span->trace_id);
-	values[WAIT_SPAN] = Int64GetDatum((int64) span->span);
-	values[WAIT_PARENT] = Int64GetDatum((int64) span->parent);
-	nulls[WAIT_PARENT] = span->parent == 0 || role == ROLE_CALLER;
-	nulls[WAIT_CALLER] = role == ROLE_CALLER || !span->caller;
-	if (!nulls[WAIT_CALLER])
-		values[WAIT_CALLER] = Int64GetDatum(store->ids[span->caller->owner]);
-	values[WAIT_OWNER] = Int64GetDatum(store->ids[span->owner]);
-	values[WAIT_APP] = Int64GetDatum(store->ids[span->app]);
-	set_text(values, nulls, WAIT_PEER, has_peer ? span->peer : (flow_text){NULL, 0});
-	nulls[WAIT_PEER_TYPE] = !has_peer;
-	if (has_peer)
-		values[WAIT_PEER_TYPE] = CStringGetTextDatum(node_type_of_peer(span->peer_kind));
-	set_text(values, nulls, WAIT_ENDPOINT,
-			 role == ROLE_CALLEE ? span->endpoint : (flow_text){NULL, 0});
-	values[WAIT_ENTRY] = BoolGetDatum(span_is_entry(span));
-	values[WAIT_FAILED] =
-		BoolGetDatum(span->failed || (!nulls[WAIT_CALLER] && span->caller->failed));
-	values[WAIT_CALLS] = Int64GetDatum(span->calls);
-	values[WAIT_STARTED] = TimestampTzGetDatum(timestamp_from_ns(span->start_ns));
-	values[WAIT_DURATION] = Int64GetDatum(span->duration_ns);
-	nulls[WAIT_DURATION] = span->duration_ns < 0;
-	row_array_add(&store->waits, values, nulls);
-}
-
-static void
-add_waits(span_store *store)
-{
-	row_array_begin(&store->waits, "span_wait", WAIT_COLUMNS);
-	for (size_t i = 0; i < store->count; i++)
-	{
-		if (span_awaits_caller(store->spans[i]))
-			add_wait(store, store->spans[i], ROLE_CALLEE);
-		if (span_awaits_callee(store->spans[i]))
-			add_wait(store, store->spans[i], ROLE_CALLER);
-	}
+	write_slice(&slice, first == 0 ? stage->unattributed : 0, first == 0 ? stage->repeated : 0);
+	MemoryContextSwitchTo(previous);
+	MemoryContextDelete(context);
+	return at;
 }
 
 void
 span_batch_store(span_batch *batch)
 {
 	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "topology span rows", ALLOCSET_DEFAULT_SIZES);
+		AllocSetContextCreate(CurrentMemoryContext, "topology spans", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext previous = MemoryContextSwitchTo(context);
-	span_store store;
-	Oid types[4] = {InvalidOid, InvalidOid, INT8OID, INT8OID};
-	Datum arguments[4];
+	span_slice whole = {.ids = find_owners(&batch->stage)};
+	size_t stored = 0;
 
-	store.spans = span_stage_settle(&batch->stage, &store.count);
-	find_owners(&store);
-	add_parts(&store);
-	add_waits(&store);
-	types[0] = store.parts.array_type;
-	types[1] = store.waits.array_type;
-	arguments[0] = row_array_finish(&store.parts);
-	arguments[1] = row_array_finish(&store.waits);
-	arguments[2] = Int64GetDatum(batch->stage.unattributed);
-	arguments[3] = Int64GetDatum(batch->stage.repeated);
+	whole.spans = span_stage_settle(&batch->stage, &whole.count);
+	do
+		stored = store_some(&batch->stage, whole, stored);
+	while (stored < whole.count);
 	MemoryContextSwitchTo(previous);
-	if (SPI_execute_with_args("SELECT topo.store_spans($1, $2, $3, $4)", 4, types, arguments, NULL,
-							  false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not store spans");
-	SPI_freetuptable(SPI_tuptable);
 	MemoryContextDelete(context);
 	span_batch_clear(batch);
 }

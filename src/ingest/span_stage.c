@@ -29,6 +29,14 @@
 /* Spans of one trace with one id, of different services: a call's two sides may share it. */
 #define SPANS_PER_ID 4
 
+/* What spans are sorted by, beside them: so that no other memory is looked at. */
+typedef struct span_key
+{
+	uint64 trace[2];
+	uint64 span;
+	staged_span *staged;
+} span_key;
+
 static void *
 stage_allocate(void *context, size_t size)
 {
@@ -59,8 +67,8 @@ out_of_memory(void)
 					errdetail("A span could not be staged.")));
 }
 
-static staged_span *
-span_at(const span_stage *stage, size_t index)
+staged_span *
+span_stage_at(const span_stage *stage, size_t index)
 {
 	return &stage->blocks[index / SPANS_PER_BLOCK][index % SPANS_PER_BLOCK];
 }
@@ -133,7 +141,7 @@ span_stage_add(span_stage *stage, const span_record *record)
 	}
 	if (stage->count % SPANS_PER_BLOCK == 0)
 		reserve_block(stage);
-	span = span_at(stage, stage->count);
+	span = span_stage_at(stage, stage->count);
 	memset(span, 0, sizeof(*span));
 	memcpy(span->trace_id, record->trace_id, sizeof(span->trace_id));
 	span->trace[0] = number_of(record->trace_id);
@@ -175,7 +183,7 @@ span_stage_clear(span_stage *stage)
 size_t
 span_stage_bytes(const span_stage *stage)
 {
-	return stage->arena.bytes + stage->count * sizeof(staged_span *);
+	return stage->arena.bytes + stage->count * (sizeof(staged_span *) + sizeof(span_key));
 }
 
 static int
@@ -185,10 +193,8 @@ compare_numbers(uint64 a, uint64 b)
 }
 
 static int
-compare_spans(const void *left, const void *right)
+compare_keys(const span_key *a, const span_key *b)
 {
-	const staged_span *a = *(staged_span *const *) left;
-	const staged_span *b = *(staged_span *const *) right;
 	int order = compare_numbers(a->trace[0], b->trace[0]);
 
 	if (order == 0)
@@ -197,19 +203,27 @@ compare_spans(const void *left, const void *right)
 		order = compare_numbers(a->span, b->span);
 	/* of one address: the same text */
 	if (order == 0)
-		order = compare_numbers((uintptr_t) a->service.data, (uintptr_t) b->service.data);
+		order = compare_numbers((uintptr_t) a->staged->service.data,
+								(uintptr_t) b->staged->service.data);
 	return order;
 }
 
+#define ST_SORT          sort_keys
+#define ST_ELEMENT_TYPE  span_key
+#define ST_COMPARE(a, b) compare_keys(a, b)
+#define ST_SCOPE         static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
 static bool
-same_trace(const staged_span *a, const staged_span *b)
+same_trace(const span_key *a, const span_key *b)
 {
 	return a->trace[0] == b->trace[0] && a->trace[1] == b->trace[1];
 }
 
 /* The first of a trace's spans, which are sorted, whose id is not below id. */
 static size_t
-lower_bound(staged_span **spans, size_t count, uint64 id)
+lower_bound(const span_key *keys, size_t count, uint64 id)
 {
 	size_t low = 0;
 
@@ -217,7 +231,7 @@ lower_bound(staged_span **spans, size_t count, uint64 id)
 	{
 		size_t half = count / 2;
 
-		if (spans[low + half]->span < id)
+		if (keys[low + half].span < id)
 		{
 			low += half + 1;
 			count -= half + 1;
@@ -230,21 +244,22 @@ lower_bound(staged_span **spans, size_t count, uint64 id)
 
 /* What a span of a trace says of its parent, and of itself. */
 static void
-settle_span(staged_span **spans, size_t count, staged_span *span)
+settle_span(const span_key *keys, size_t count, staged_span *span)
 {
 	if (span->parent == 0)
 		return;
-	for (size_t i = lower_bound(spans, count, span->parent);
-		 i < count && spans[i]->span == span->parent; i++)
+	for (size_t i = lower_bound(keys, count, span->parent);
+		 i < count && keys[i].span == span->parent; i++)
 	{
-		bool own = spans[i]->service.data == span->service.data;
+		staged_span *parent = keys[i].staged;
+		bool own = parent->service.data == span->service.data;
 
-		if (spans[i] == span)
+		if (parent == span)
 			continue;
 		span->own_parent |= own;
 		if (!own)
-			span->caller = spans[i];
-		spans[i]->answered |= !own || span_is_entry(span);
+			span->caller = parent;
+		parent->answered |= !own || span_is_entry(span);
 	}
 }
 
@@ -253,50 +268,70 @@ settle_span(staged_span **spans, size_t count, staged_span *span)
  * an id than can be are taken for that too, so that no id is there often.
  */
 static size_t
-drop_repeated(span_stage *stage, staged_span **spans, size_t count)
+drop_repeated(span_stage *stage, span_key *keys, size_t count)
 {
 	size_t kept = 0;
 	size_t of_id = 0; /* kept of the id at hand */
 
 	for (size_t i = 0; i < count; i++)
 	{
-		const staged_span *last = kept > 0 ? spans[kept - 1] : NULL;
-		bool same_id = last && same_trace(last, spans[i]) && last->span == spans[i]->span;
+		const span_key *last = kept > 0 ? &keys[kept - 1] : NULL;
+		bool same_id = last && same_trace(last, &keys[i]) && last->span == keys[i].span;
 
 		if (!same_id)
 			of_id = 0;
-		if (same_id && (last->service.data == spans[i]->service.data || of_id >= SPANS_PER_ID))
+		if (same_id &&
+			(last->staged->service.data == keys[i].staged->service.data || of_id >= SPANS_PER_ID))
 			continue;
 		of_id++;
-		spans[kept++] = spans[i];
+		keys[kept++] = keys[i];
 	}
 	stage->repeated = count - kept;
 	return kept;
 }
 
 static void
-settle_trace(staged_span **spans, size_t count)
+settle_trace(const span_key *keys, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		settle_span(spans, count, spans[i]);
+		settle_span(keys, count, keys[i].staged);
+}
+
+/* By trace, id and service. */
+static span_key *
+sorted_keys(const span_stage *stage)
+{
+	span_key *keys =
+		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(*keys) * Max(stage->count, 1));
+
+	for (size_t i = 0; i < stage->count; i++)
+	{
+		staged_span *span = span_stage_at(stage, i);
+
+		keys[i] = (span_key){{span->trace[0], span->trace[1]}, span->span, span};
+	}
+	sort_keys(keys, stage->count);
+	return keys;
 }
 
 staged_span **
 span_stage_settle(span_stage *stage, size_t *count)
 {
+	span_key *keys = sorted_keys(stage);
+	size_t kept = drop_repeated(stage, keys, stage->count);
 	staged_span **spans =
-		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(*spans) * Max(stage->count, 1));
+		MemoryContextAllocHuge(CurrentMemoryContext, sizeof(*spans) * Max(kept, 1));
 
-	for (size_t i = 0; i < stage->count; i++)
-		spans[i] = span_at(stage, i);
-	qsort(spans, stage->count, sizeof(*spans), compare_spans);
-	*count = drop_repeated(stage, spans, stage->count);
-	for (size_t begin = 0, end; begin < *count; begin = end)
+	for (size_t begin = 0, end; begin < kept; begin = end)
 	{
-		for (end = begin + 1; end < *count && same_trace(spans[begin], spans[end]); end++)
+		for (end = begin + 1; end < kept && same_trace(&keys[begin], &keys[end]); end++)
 			continue;
-		settle_trace(spans + begin, end - begin);
+		settle_trace(keys + begin, end - begin);
 	}
+	for (size_t i = 0; i < kept; i++)
+		spans[i] = keys[i].staged;
+	pfree(keys);
+	*count = kept;
 	return spans;
 }
 

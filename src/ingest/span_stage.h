@@ -59,6 +59,9 @@ extern void span_stage_init(span_stage *stage);
 
 extern void span_stage_add(span_stage *stage, const span_record *record);
 
+/* The index-th span, in order of arrival. */
+extern staged_span *span_stage_at(const span_stage *stage, size_t index);
+
 /* Forget the spans after the first count of them, or all there is. */
 extern void span_stage_truncate(span_stage *stage, size_t count);
 extern void span_stage_clear(span_stage *stage);

@@ -47,8 +47,17 @@
 /* Time between two rounds of upkeep: partitions, retention, fading. */
 #define UPKEEP_INTERVAL_MS 10000
 
-/* With a backlog, batches are written for this long before they are resolved. */
+/* With a backlog, batches are written for this long before anything else is done. */
 #define TURN_MS 3000
+
+/*
+ * With a backlog, the time between two resolutions is this many times as long as one
+ * took: windows are resolved as a whole, so what is late for a window costs as much
+ * as all that came before, and a call is found the cheaper the more of its trace is
+ * there.
+ */
+#define RESOLVE_FACTOR 4
+#define RESOLVE_MAX_MS 60000
 
 /* Time between two turns while somebody waits for the end of the log. */
 #define MARKED_INTERVAL_MS 50
@@ -63,9 +72,11 @@ typedef struct source_worker
 	Oid database;
 	int32 source;
 	source_job *job;
-	bool asked;    /* somebody waits for this turn */
-	bool waited;   /* somebody waits for the end of the log */
-	uint64 marked; /* the request whose end of the log the job knows; 0: none */
+	bool flushing;            /* somebody waits for all that is there to be in the map */
+	bool asked;               /* somebody waits for this turn */
+	bool waited;              /* somebody waits for the end of the log */
+	uint64 marked;            /* the request whose end of the log the job knows; 0: none */
+	TimestampTz next_resolve; /* with a backlog, not before */
 	TimestampTz next_upkeep;
 } source_worker;
 
@@ -236,7 +247,8 @@ write_batch(void)
 	return more;
 }
 
-static void
+/* True: more may wait. */
+static bool
 take_news(void)
 {
 	const source_job_routine *routine = self.job->routine;
@@ -250,6 +262,7 @@ take_news(void)
 		more = routine->has_news(self.job) && write_batch();
 	} while (more && !MyLatch->is_set &&
 			 !TimestampDifferenceExceeds(begin, GetCurrentTimestamp(), TURN_MS));
+	return more;
 }
 
 /*
@@ -259,12 +272,32 @@ take_news(void)
 static void
 resolve_news(void)
 {
+	TimestampTz begin = GetCurrentTimestamp();
+	TimestampTz end;
+	long pause;
+
 	begin_transaction("resolving flows");
 	(void) resolve_pending(false);
 	commit_transaction();
 	begin_transaction("pairing spans");
 	(void) pair_pending(false);
 	commit_transaction();
+	end = GetCurrentTimestamp();
+	pause = Max(TimestampDifferenceMilliseconds(begin, end) * RESOLVE_FACTOR, TURN_MS);
+	self.next_resolve = TimestampTzPlusMilliseconds(end, Min(pause, RESOLVE_MAX_MS));
+}
+
+static bool
+has_reached_end(void)
+{
+	return self.marked != 0 && self.job->routine->reached_end(self.job);
+}
+
+/* Whether resolving may wait, since there will be more to resolve at once. */
+static bool
+may_postpone(void)
+{
+	return !self.flushing && !has_reached_end() && GetCurrentTimestamp() < self.next_resolve;
 }
 
 static void
@@ -292,12 +325,12 @@ accept_requests(void)
 
 	registry_lock(LW_SHARED);
 	requests = self.slot->requested;
-	self.asked = requests.flush != self.slot->done.flush;
+	self.flushing = requests.flush != self.slot->done.flush;
 	self.waited = requests.catch_up != self.slot->done.catch_up;
 	registry_unlock();
 	if (self.waited && self.marked == 0 && self.job->routine->mark_end(self.job))
 		self.marked = requests.catch_up;
-	self.asked |= self.waited;
+	self.asked = self.flushing || self.waited;
 	return requests;
 }
 
@@ -305,7 +338,7 @@ static void
 answer_requests(slot_requests requests)
 {
 	const source_job_routine *routine = self.job->routine;
-	bool reached_end = self.marked != 0 && routine->reached_end(self.job);
+	bool reached_end = has_reached_end();
 	const char *trouble = routine->trouble(self.job);
 
 	registry_lock(LW_EXCLUSIVE);
@@ -362,6 +395,7 @@ run_source(void)
 		return;
 	}
 	note_running();
+	self.next_resolve = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TURN_MS);
 	while (is_wanted())
 	{
 		slot_requests requests = accept_requests();
@@ -371,8 +405,8 @@ run_source(void)
 			give_up();
 			return;
 		}
-		take_news();
-		resolve_news();
+		if (!take_news() || !may_postpone())
+			resolve_news();
 		keep_up();
 		answer_requests(requests);
 		wait_for_news();

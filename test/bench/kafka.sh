@@ -1,44 +1,150 @@
 #!/usr/bin/env bash
 #
-# kafka.sh: from Kafka to committed, resolved windows, beside a bare poll loop
-# over the same topic in the same run.  Sourced by run.sh, which has a server.
+# kafka.sh: from Kafka to committed, resolved windows.  Sourced by run.sh, which
+# has a server.
+#
+#	flow, otlp_proto	records and spans a second, beside a bare poll loop over the same
+#						topic: KAFKA_ROUNDS times in turn, and the median is told
+#	backlog				a long topic: the worker's memory and the source's lag meanwhile
+#	latency				from producing a record to seeing it in edges(), at a steady rate
 
+KAFKA_ROUNDS=${KAFKA_ROUNDS:-3}
 KAFKA_RECORDS=${KAFKA_RECORDS:-1000000}
+KAFKA_MESSAGES=${KAFKA_MESSAGES:-9600} # of spans
+KAFKA_BACKLOG=${KAFKA_BACKLOG:-10000000}
+KAFKA_RATE=${KAFKA_RATE:-5000}   # records a second, behind the probes
+KAFKA_PROBES=${KAFKA_PROBES:-120} # four a second
 KAFKA_TEMPLATE='{"host":"h{n:50}","start":{ns},"end":{ns},"proto":"tcp","role":"client","local":{"ip":"10.1.0.{n:97}","port":4{n:1000},"app":"app{n:97}","cluster":"app{n:97}-v1"},"peer":{"ip":"10.1.1.{n:89}","port":8080},"tx_bytes":1200,"rx_bytes":5400,"tx_packets":9,"rx_packets":11,"rtt_us":180,"connections":1}'
+KAFKA_SMALL='{"start":{ns},"end":{ns},"proto":"tcp","role":"client","local":{"ip":"10.1.0.{n:251}","app":"app{n:251}"},"peer":{"ip":"10.2.0.{n:241}","port":443},"connections":1}'
+KAFKA_PROBE='{"start":{ns},"end":{ns},"proto":"tcp","role":"client","local":{"ip":"10.3.0.{n}","app":"probe-{n}"},"peer":{"ip":"10.1.1.1","port":8080},"connections":1}'
 
 # shellcheck source=test/lib/kafka.sh
 . "$TOP/test/lib/kafka.sh"
 
+# What is measured is in a database of its own, which begins with an empty map.
+kafka_sql() { sql -d kafka "$@"; }
+
 now_ms() { date +%s%3N; }
 
-# Milliseconds until a source has taken the topic in and its windows are resolved.
-kafka_source_ms() {
-	local begin
-	begin=$(now_ms)
-	sql -v format="$2" -v topic="$1" -v brokers="$KAFKA_BROKERS" >/dev/null <<-'SQL'
+topic() { "$TOP/build/kafka_tool" -b "$KAFKA_BROKERS" "$@"; }
+
+kafka_database() {
+	sql -c "CREATE DATABASE kafka"
+	kafka_sql -c "CREATE EXTENSION topology" -c "SELECT topo.create_service_map()" -c "CHECKPOINT" >/dev/null
+}
+
+kafka_no_database() {
+	kafka_sql -c "SELECT topo.drop_source(name) FROM topo.source" >/dev/null
+	sql -c "DROP DATABASE kafka WITH (FORCE)"
+}
+
+# kafka_source TOPIC FORMAT
+kafka_source() {
+	kafka_sql -v format="$2" -v topic="$1" -v brokers="$KAFKA_BROKERS" >/dev/null <<-'SQL'
 		SELECT topo.add_source('bench', 'kafka', :'format', jsonb_build_object('brokers', :'brokers', 'topic', :'topic'));
-		SELECT topo.wait_for_source('bench', '10 minutes');
-		SELECT topo.flush();
 	SQL
-	echo $(($(now_ms) - begin))
+}
+
+kafka_worker_peak_kb() {
+	awk '/VmHWM/ { print $2 }' "/proc/$(kafka_sql -c "SELECT pid FROM topo.source_workers()")/status"
+}
+
+# One round: "messages bytes poll-loop-ms source-ms peak-kb taken in-the-map".
+kafka_round() {
+	local messages bytes seconds begin
+	kafka_database
+	read -r messages _ bytes _ seconds _ < <("$TOP/build/poll_loop" "$KAFKA_BROKERS" "$1")
+	begin=$(now_ms)
+	kafka_source "$1" "$2"
+	kafka_sql -c "SELECT topo.wait_for_source('bench', '10 minutes')" -c "SELECT topo.flush()" >/dev/null
+	echo "$messages $bytes $(awk -v s="$seconds" 'BEGIN { printf "%.0f", s * 1000 }') $(($(now_ms) - begin))" \
+		"$(kafka_worker_peak_kb) $(kafka_sql -F ' ' -c "SELECT sum(records), ($3) FROM topo.source_status")"
+	kafka_no_database
+}
+
+# kafka_ratio FORMAT TOPIC UNIT COUNTED: rounds, and their medians.
+kafka_ratio() {
+	local round
+	for ((round = 0; round < KAFKA_ROUNDS; round++)); do
+		kafka_round "$2" "$1" "$4"
+	done | awk -v format="$1" -v unit="$3" '
+		function median(values, count, i, j, swap) {
+			for (i = 2; i <= count; i++)
+				for (j = i; j > 1 && values[j - 1] > values[j]; j--) { swap = values[j]; values[j] = values[j - 1]; values[j - 1] = swap }
+			return values[int((count + 1) / 2)]
+		}
+		{ messages = $1; bytes = $2; poll[NR] = $3; took[NR] = $4; ratio[NR] = $3 / $4; taken = $6; counted = $7; if ($5 > peak) peak = $5 }
+		END {
+			printf "%s: %d %s in %d messages of %d bytes; bare poll loop %.0f a second, committed and resolved %.0f a second: ratio %.2f, the median of %d rounds (bar: 0.4); %d in the map; peak memory of the worker %d MB\n",
+				format, taken, unit, messages, bytes / messages, taken / median(poll, NR) * 1000, taken / median(took, NR) * 1000,
+				median(ratio, NR), NR, counted, peak / 1024 }'
 }
 
 bench_kafka_flow() {
-	local messages bytes seconds took peak
+	topic create bench-flow 4
+	topic generate bench-flow "$KAFKA_RECORDS" --template "$KAFKA_TEMPLATE"
+	kafka_ratio flow bench-flow records "SELECT sum(connections) FROM topo.edges()"
+	topic delete bench-flow
+}
 
-	"$TOP/build/kafka_tool" -b "$KAFKA_BROKERS" create bench-flow 4
-	"$TOP/build/kafka_tool" -b "$KAFKA_BROKERS" generate bench-flow "$KAFKA_RECORDS" --template "$KAFKA_TEMPLATE" >/dev/null
-	read -r messages _ bytes _ seconds _ < <("$TOP/build/poll_loop" "$KAFKA_BROKERS" bench-flow)
-	took=$(kafka_source_ms bench-flow flow)
-	peak=$(awk '/VmHWM/ { print $2 }' "/proc/$(sql -c "SELECT pid FROM topo.source_workers()")/status")
-	awk -v n="$messages" -v s="$seconds" -v t="$took" -v p="$peak" -v b="$bytes" -v c="$(sql -c "SELECT sum(records) FROM topo.source_status")" 'BEGIN {
-		printf "flow: %d records of %d bytes; bare poll loop %.0f a second, committed and resolved %.0f a second (%d taken): ratio %.2f (bar: 0.4); peak memory of the worker %d MB\n",
-			n, b / n, n / s, n / (t / 1000), c, s / (t / 1000), p / 1024 }'
-	sql -c "SELECT topo.drop_source('bench')" >/dev/null
+bench_kafka_spans() {
+	topic create bench-spans 4
+	topic generate bench-spans "$KAFKA_MESSAGES" --spans
+	kafka_ratio otlp_proto bench-spans spans "SELECT sum(requests) FROM topo.edges()"
+	topic delete bench-spans
+}
+
+# Looks at a source that drains: "records lag", each half a second, until nothing is left.
+kafka_watch() {
+	local records=0 lag=1
+	until [ "$lag" -eq 0 ] && [ "$records" -gt 0 ]; do
+		sleep 0.5
+		read -r records lag < <(kafka_sql -F ' ' -c "SELECT coalesce(sum(records), 0), coalesce(sum(lag), 0) FROM topo.source_status HAVING count(*) = 4")
+		[ -z "${records:-}" ] || echo "$records $lag"
+		: "${records:=0}" "${lag:=1}"
+	done
+}
+
+bench_kafka_backlog() {
+	local bound
+	topic create bench-backlog 4
+	topic generate bench-backlog "$KAFKA_BACKLOG" --template "$KAFKA_SMALL"
+	kafka_database
+	# what the README says that a worker may use
+	bound=$(kafka_sql -c "SELECT (pg_size_bytes(current_setting('shared_buffers')) + 2 * pg_size_bytes(current_setting('topology.batch_memory'))) / 1024 / 1024 + 96")
+	local begin
+	begin=$(now_ms)
+	kafka_source bench-backlog flow
+	kafka_watch | awk -v n="$KAFKA_BACKLOG" '
+		{ looks++; right += $1 + $2 == n }
+		END { printf "backlog: %d records; records taken and lag added up to that in %d of %d looks\n", n, right, looks }'
+	awk -v n="$KAFKA_BACKLOG" -v t="$(($(now_ms) - begin))" -v p="$(kafka_worker_peak_kb)" -v b="$bound" \
+		-v m="$(kafka_sql -c "SHOW topology.batch_memory")" 'BEGIN {
+			printf "taken at %.0f a second; with topology.batch_memory = %s, peak memory of the worker %d MB (bound: %d MB)\n", n / t * 1000, m, p / 1024, b }'
+	kafka_no_database
+	topic delete bench-backlog
+}
+
+bench_kafka_latency() {
+	local seconds=$((KAFKA_PROBES / 4))
+	topic create bench-latency 4
+	kafka_database
+	kafka_source bench-latency flow
+	topic generate bench-latency $((KAFKA_RATE * (seconds + 5))) --rate "$KAFKA_RATE" --template "$KAFKA_TEMPLATE" &
+	local background=$!
+	sleep 3
+	topic generate bench-latency "$KAFKA_PROBES" --rate 4 --template "$KAFKA_PROBE" &
+	kafka_sql -v probes="$KAFKA_PROBES" -v rate="$KAFKA_RATE" -f "$HERE/latency.sql"
+	wait "$background"
+	kafka_no_database
+	topic delete bench-latency
 }
 
 bench_kafka() {
 	make -s -f "$TOP/test/lib/kafka.mk"
 	kafka_start "$FLEET_DIR/kafka"
 	bench_kafka_flow
+	bench_kafka_spans
+	bench_kafka_latency
+	[ "$KAFKA_BACKLOG" -eq 0 ] || bench_kafka_backlog
 }

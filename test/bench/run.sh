@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 #
-# run.sh: the figures.  "make bench" calls it, with the extension installed in
-# the PostgreSQL of PG_CONFIG and topology-agent built.
+# run.sh [PART ...]: the figures; without parts, all of them.  "make bench" calls
+# it, with the extension installed in the PostgreSQL of PG_CONFIG and topology-agent
+# built; PARTS="kafka" makes it these parts only.
 #
-#	capture		what a connection costs in the kernel, by its own BPF statistics
-#	loss		what a bounded storm of connections loses, beside the map's count
-#	kafka		from a topic to resolved windows, beside a bare poll loop
+#	capture		what a connection costs in the kernel, by its own BPF statistics, and
+#				what a bounded storm of connections loses, beside the map's count
+#	kafka		from a topic to resolved windows, beside a bare poll loop; a backlog;
+#				how fresh the map is
 #	resolve		a window of a million rows, with a hub and without
 #	traverse	against WITH RECURSIVE, on a map of 8,000 nodes and 161,000 edges
 #
-# The first two need root and a kernel with BTF; without, they say so.
+# The first needs root and a kernel with BTF; without, it says so.
 
 set -euo pipefail
 
@@ -94,11 +96,14 @@ bench_capture() {
 			n, c, d, 100 * (n - c) / n }'
 }
 
-fleet_init bench topo-bench$$-
-start_server
 
-reason=$(why_not_capture)
-if [ -z "$reason" ]; then
+part_capture() {
+	local reason
+	reason=$(why_not_capture)
+	if [ -n "$reason" ]; then
+		say "capture and loss: not measured, since $reason"
+		return
+	fi
 	start_capture
 	"${CC:-cc}" -O2 -o "$FLEET_DIR/storm" "$HERE/storm.c"
 	fleet_network storm
@@ -106,19 +111,29 @@ if [ -z "$reason" ]; then
 	bench_capture reset
 	bench_capture fin
 	sql -c "SELECT topo.drop_source('bench')" >/dev/null
-else
-	say "capture and loss: not measured, since $reason"
-fi
+}
 
-say "kafka: records to committed, resolved windows"
-# shellcheck source=test/bench/kafka.sh
-. "$HERE/kafka.sh"
-bench_kafka
+part_kafka() {
+	# shellcheck source=test/bench/kafka.sh
+	. "$HERE/kafka.sh"
+	say "kafka: records to committed, resolved windows"
+	bench_kafka
+}
 
-# shellcheck source=test/bench/resolve.sh
-. "$HERE/resolve.sh"
-say "resolve: a window of $RESOLVE_ROWS rows, all reported by both ends"
-bench_resolve
+part_resolve() {
+	# shellcheck source=test/bench/resolve.sh
+	. "$HERE/resolve.sh"
+	say "resolve: a window of $RESOLVE_ROWS rows, all reported by both ends"
+	bench_resolve
+}
 
-say "traverse: milliseconds, medians"
-PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/traverse.sh"
+part_traverse() {
+	say "traverse: milliseconds, medians"
+	PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/traverse.sh"
+}
+
+fleet_init bench topo-bench$$-
+start_server
+for part in ${*:-capture kafka resolve traverse}; do
+	"part_$part"
+done

@@ -11,7 +11,7 @@
  *		delete TOPIC						and wait until it is gone
  *		partitions TOPIC [COUNT]			print how many, or grow to COUNT
  *		forget TOPIC PARTITION OFFSET		delete the records before OFFSET
- *		generate TOPIC COUNT [--template TEXT] [--first N] [--partition P] [--rate N]
+ *		generate TOPIC COUNT [--template TEXT | --spans] [--first N] [--partition P] [--rate N]
  *		produce TOPIC FILE|- [--hex] [--key SEPARATOR] [--partition P]
  *		transaction TOPIC commit|abort|leave FILE|- [--id ID]
  *		ends TOPIC							per partition: number, begin, committed end, end
@@ -23,7 +23,8 @@
  * round-robin over the partitions, or, with --key, what stands before the first
  * SEPARATOR as the key.  generate's template
  * may hold {n} (a number that counts up), {n:M} (the same modulo M) and {ns}
- * (the time); so may --key of generate.  "leave" leaves the transaction open.
+ * (the time); so may --key of generate.  --spans: messages are traces of a fleet, as
+ * kafka_tool_spans.c has it.  "leave" leaves the transaction open.
  */
 #include "kafka_tool.h"
 

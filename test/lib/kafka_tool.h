@@ -37,4 +37,9 @@ extern int command_generate(int argc, char **argv);
 extern int command_produce(int argc, char **argv);
 extern int command_transaction(int argc, char **argv);
 
+/* kafka_tool_spans.c */
+
+/* Fill out with a message of spans, the number-th; returns its length. */
+extern size_t tool_fill_spans(char *out, size_t size, int64_t number, int64_t now_ns);
+
 #endif /* TOPOLOGY_TEST_KAFKA_TOOL_H */

@@ -36,6 +36,7 @@ typedef struct options
 	int64_t rate;
 	int32_t partition;
 	bool hex;
+	bool spans;
 } options;
 
 static const struct option known[] = {{"template", required_argument, NULL, 't'},
@@ -45,6 +46,7 @@ static const struct option known[] = {{"template", required_argument, NULL, 't'}
 									  {"rate", required_argument, NULL, 'r'},
 									  {"partition", required_argument, NULL, 'p'},
 									  {"hex", no_argument, NULL, 'h'},
+									  {"spans", no_argument, NULL, 's'},
 									  {NULL, 0, NULL, 0}};
 
 /* Options stand behind the arguments; these stay in argv[1 ..]. */
@@ -66,6 +68,7 @@ read_options(options *options, int arguments, int argc, char **argv)
 		options->rate = option == 'r' ? tool_number(optarg) : options->rate;
 		options->partition = option == 'p' ? (int32_t) tool_number(optarg) : options->partition;
 		options->hex |= option == 'h';
+		options->spans |= option == 's';
 		if (option == '?')
 			return false;
 	}
@@ -227,10 +230,12 @@ command_generate(int argc, char **argv)
 	writer_open(&writer, plain_client(), argv[1], options.partition);
 	for (int64_t i = 0; i < count; i++)
 	{
-		size_t length = fill_template(record, options.template, options.first + i);
+		int64_t number = options.first + i;
+		size_t length = options.spans ? tool_fill_spans(record, sizeof(record), number, now_ns())
+									  : fill_template(record, options.template, number);
 
 		if (options.key != NULL)
-			fill_template(key, options.key, options.first + i);
+			fill_template(key, options.key, number);
 		if (options.rate > 0)
 			keep_rate(start, i, options.rate);
 		write_record(&writer, options.key ? (bytes){key, strlen(key)} : (bytes){NULL, 0},

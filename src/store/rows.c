@@ -21,7 +21,7 @@
 #include "utils/uuid.h"
 
 #include "flow/utf8.h"
-#include "ingest/rows.h"
+#include "store/rows.h"
 
 #define FIRST_ROOM 256
 
@@ -128,29 +128,48 @@ set_text(Datum *values, bool *nulls, int column, flow_text text)
 		values[column] = text_datum(text);
 }
 
+/* An array of fixed-size elements, copied as they are. */
+static ArrayType *
+copy_array(Oid type, const void *elements, size_t size, int dimensions, const int *lengths)
+{
+	size_t data = size * ArrayGetNItems(dimensions, lengths);
+	size_t header = ARR_OVERHEAD_NONULLS(dimensions);
+	ArrayType *array;
+
+	if (data == 0)
+		return construct_empty_array(type);
+	if (!AllocSizeIsValid(header + data))
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("an array is too large")));
+	array = palloc(header + data);
+	memset(array, 0, header);
+	SET_VARSIZE(array, header + data);
+	array->ndim = dimensions;
+	array->elemtype = type;
+	for (int i = 0; i < dimensions; i++)
+	{
+		ARR_DIMS(array)[i] = lengths[i];
+		ARR_LBOUND(array)[i] = 1;
+	}
+	memcpy(ARR_DATA_PTR(array), elements, data);
+	return array;
+}
+
 Datum
 bigint_array_datum(const int64 *values, int count)
 {
-	Datum *elements = palloc(sizeof(Datum) * Max(count, 1));
-	ArrayType *result;
+	return PointerGetDatum(copy_array(INT8OID, values, sizeof(*values), 1, &count));
+}
 
-	for (int i = 0; i < count; i++)
-		elements[i] = Int64GetDatum(values[i]);
-	result =
-		construct_array(elements, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	pfree(elements);
-	return PointerGetDatum(result);
+Datum
+bigint_matrix_datum(const int64 *values, int rows, int columns)
+{
+	int lengths[] = {rows, columns};
+
+	return PointerGetDatum(copy_array(INT8OID, values, sizeof(*values), 2, lengths));
 }
 
 Datum
 uuid_array_datum(const uint8_t (*values)[16], int count)
 {
-	Datum *elements = palloc(sizeof(Datum) * Max(count, 1));
-	ArrayType *result;
-
-	for (int i = 0; i < count; i++)
-		elements[i] = PointerGetDatum(values[i]);
-	result = construct_array(elements, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
-	pfree(elements);
-	return PointerGetDatum(result);
+	return PointerGetDatum(copy_array(UUIDOID, values, sizeof(*values), 1, &count));
 }

@@ -6,8 +6,8 @@
  * current when it was begun, so a caller makes a context for a store and deletes
  * it afterwards.
  */
-#ifndef TOPOLOGY_INGEST_ROWS_H
-#define TOPOLOGY_INGEST_ROWS_H
+#ifndef TOPOLOGY_STORE_ROWS_H
+#define TOPOLOGY_STORE_ROWS_H
 
 #include "postgres.h"
 
@@ -44,8 +44,9 @@ extern Datum text_datum(flow_text text);
 /* The same into a column; an absent text is NULL. */
 extern void set_text(Datum *values, bool *nulls, int column, flow_text text);
 
-/* An array of bigint, and of uuid from 16 bytes each, without nulls. */
+/* Arrays of bigint, and of uuid from 16 bytes each, without nulls. */
 extern Datum bigint_array_datum(const int64 *values, int count);
+extern Datum bigint_matrix_datum(const int64 *values, int rows, int columns);
 extern Datum uuid_array_datum(const uint8_t (*values)[16], int count);
 
-#endif /* TOPOLOGY_INGEST_ROWS_H */
+#endif /* TOPOLOGY_STORE_ROWS_H */
