@@ -163,7 +163,14 @@ tcp_take_delta(struct flow_socket *state, const struct tcp_totals *totals, struc
 	bool untold = !(state->flags & FLOW_SOCKET_COUNTED);
 	bool established = state->flags & FLOW_SOCKET_ESTABLISHED;
 
-	delta->start_ns = state->since < delta->end_ns ? state->since : delta->end_ns;
+	bool silent = !untold && totals->tx_bytes == reported->tx_bytes &&
+				  totals->rx_bytes == reported->rx_bytes &&
+				  totals->tx_packets == reported->tx_packets &&
+				  totals->rx_packets == reported->rx_packets;
+	/* what was carried, was carried since the last look; that it lived, since the last event */
+	__u64 since = silent ? state->last_event : state->since;
+
+	delta->start_ns = since < delta->end_ns ? since : delta->end_ns;
 	delta->tx_bytes = take_u64(totals->tx_bytes, &reported->tx_bytes);
 	delta->rx_bytes = take_u64(totals->rx_bytes, &reported->rx_bytes);
 	delta->tx_packets = take_u32(totals->tx_packets, &reported->tx_packets);
@@ -440,7 +447,13 @@ tcp_snapshot(struct tcp_sock *tcp, struct flow_socket *state, int seen)
 
 	tcp_read_totals(tcp, false, &totals);
 	if (!tcp_has_news(state, &totals, delta.end_ns))
+	{
+		/* what comes has come since now; but a look is waited for since the last event */
+		if ((state->flags & FLOW_SOCKET_COUNTED) &&
+			(!packets_seen || state->translation != FLOW_TRANSLATION_UNKNOWN))
+			state->since = delta.end_ns;
 		return;
+	}
 	event = event_reserve();
 	if (!event)
 		return;

@@ -134,7 +134,8 @@ BEGIN
 	), through AS MATERIALIZED (
 		SELECT e.bucket, e.src, e.dst, CASE WHEN e.to_intermediary THEN e.listener END AS listener, e.via, min(e.confidence) AS confidence,
 			   min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen, topo.merge(e.traffic) AS traffic
-		FROM ended e WHERE e.through
+		-- a connection that is only kept leads nowhere
+		FROM ended e WHERE e.through AND (topo.weight(e.traffic) > 0 OR topo.failed(e.traffic) > 0)
 		GROUP BY 1, 2, 3, 4, 5
 	), end_point AS MATERIALIZED (
 		SELECT t.bucket, t.id, coalesce(topo.app_of(n), t.id) AS app, i.node IS NOT NULL AS between,
