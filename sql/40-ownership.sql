@@ -212,7 +212,9 @@ BEGIN
 		SELECT m.number, a.node, a.ambiguous, min(a.source) AS source, array_agg(a.id) AS rows, range_agg(a.valid) AS valid
 		FROM matter m
 			 JOIN topo.address a ON a.address = m.address AND a.scope = m.scope AND a.port IS NOT DISTINCT FROM nullif(m.port, 0)
-								AND a.source <> 'inventory' AND (a.valid && m.spans OR a.valid -|- m.spans)
+								AND a.source <> 'inventory'
+								-- span by span: a multirange is adjacent to what touches its ends, and to nothing between
+								AND EXISTS (SELECT FROM unnest(m.spans) span WHERE a.valid && span OR a.valid -|- span)
 		GROUP BY 1, 2, 3
 	), compared AS MATERIALIZED (
 		SELECT number, node, ambiguous, coalesce(c.source, b.source) AS source, coalesce(b.rows, '{}') AS rows,

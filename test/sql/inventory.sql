@@ -63,6 +63,11 @@ UPDATE topo.address SET valid = '[2020-11-20 10:03Z,)' WHERE source = 'inventory
 SELECT * FROM pg_temp.owners WHERE address = '10.0.0.7';
 UPDATE topo.address SET address = '10.0.0.8', port = 80 WHERE source = 'inventory';
 SELECT * FROM pg_temp.owners;
+-- In one piece, also where it was in several.
+SELECT topo.set_address('10.0.0.8', 'c', '[2020-11-20 10:01Z,2020-11-20 10:02Z)', 80);
+SELECT port, valid, node FROM pg_temp.owners WHERE address = '10.0.0.8';
+DELETE FROM topo.address WHERE source = 'inventory';
+SELECT port, valid, node FROM pg_temp.owners WHERE address = '10.0.0.8';
 TRUNCATE topo.address;
 SELECT count(*) FROM topo.stay;
 

@@ -56,6 +56,11 @@ SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.was('a', 600, 601), pg_temp.was('a', 0, 1));
 SELECT * FROM pg_temp.held();
 SELECT valid FROM topo.reporter ORDER BY valid;
+-- What comes in pieces is one range with what it touches, at whichever piece.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(pg_temp.was('a', 92, 93));
+SELECT pg_temp.take(pg_temp.was('a', 35, 36), pg_temp.was('a', 600, 601));
+SELECT * FROM pg_temp.held();
 
 --
 -- Several owners
