@@ -214,7 +214,7 @@ forward_follow(const char *dir)
 	close(round.program_fd);
 	free(round.wanted);
 	if (round.added > 0 || round.removed > 0)
-		agent_say("what %zu network namespaces forward is captured: %zu hooks added, %zu removed",
+		agent_say("network namespaces that forward: %zu; hooks added: %zu, removed: %zu",
 				  round.namespaces, round.added, round.removed);
 	return done;
 }

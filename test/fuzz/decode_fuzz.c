@@ -53,8 +53,10 @@ require_flows(const fuzz_run *run)
 		const flow_window *window = flow_window_table_entry(run->flows, i);
 
 		require_window(window->window_ns, window->first_ns, window->last_ns);
-		REQUIRE(window->role == FLOW_ROLE_CLIENT || window->role == FLOW_ROLE_SERVER);
-		REQUIRE((window->role == FLOW_ROLE_CLIENT ? window->local_port : window->peer_port) == 0);
+		REQUIRE(window->role != FLOW_ROLE_UNKNOWN && window->role <= FLOW_ROLE_FORWARDER);
+		REQUIRE((window->role == FLOW_ROLE_SERVER ? window->peer_port : window->local_port) == 0);
+		REQUIRE((window->role == FLOW_ROLE_SERVER ? window->nat_peer_port
+												  : window->nat_local_port) == 0);
 		add(&connections, window->counters.connections);
 	}
 	REQUIRE(connections == run->connections);

@@ -102,7 +102,8 @@ require_flow(const flow_record *record)
 	REQUIRE(counters->connections <= FLOW_COUNTER_MAX && counters->failed <= FLOW_COUNTER_MAX);
 	REQUIRE(counters->tx_bytes <= FLOW_COUNTER_MAX && counters->rx_bytes <= FLOW_COUNTER_MAX);
 	REQUIRE(counters->tx_packets <= FLOW_COUNTER_MAX && counters->rx_packets <= FLOW_COUNTER_MAX);
-	REQUIRE(counters->rtt_samples == (counters->rtt_sum_us > 0));
+	REQUIRE(counters->rtt_sum_us == 0 || counters->rtt_samples > 0);
+	REQUIRE(counters->rtt_samples <= FLOW_COUNTER_MAX);
 	require_text(record->host);
 	require_text(record->app);
 	require_text(record->cluster);

@@ -7,6 +7,7 @@ use warnings;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Topology;
+use Topology::Agent;
 
 need_kernel();
 
@@ -136,7 +137,7 @@ EOT
 on_host($late, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/conf/eth0/forwarding');
 attach();
 is(links_of_late(), "forward_ipv4_$inum", 'it has one once it forwards, for that family');
-is(attach() =~ s/.*namespaces forward.*\n//r, '', 'nothing is to be done the next time');
+is(attach() =~ s/.*namespaces that forward.*\n//r, '', 'nothing is to be done the next time');
 my $behind = serve($server, 'behind-late', '--address', $server->{ip4}, '--port', 4014);
 call($caller, 'late-caller', '--address', $late->{ip4}, '--port', 80, '--count', 6);
 await($node, 'postgres', told($late->{ip4}, 80), "$caller->{ip4}|$late->{ip4}|$server->{ip4}|4014|6|6", 'what it forwards is told');
@@ -153,6 +154,26 @@ attach();
 is(links_of_late(), '', 'a namespace that is gone has no hook');
 ok(poll_until(sub { as_root('sh', '-c', "$port_of_late 2>/dev/null || true") eq '' }), 'and is gone indeed');
 
+# several captures look at the same namespace
+my ($inum_of_gateway, $inum_of_caller) = map { on_host($_, 'readlink', '/proc/self/ns/net') =~ /\[(\d+)\]/ } $gateway, $caller;
+my $second = pin('second');
+like(as_root('ls', $second), qr/^forward_ipv4_$inum_of_gateway\nforward_ipv6_$inum_of_gateway$/m, 'a second capture attaches there too');
+
+# an agent that pins for itself follows on its own, and its records say what was forwarded
+my $own_dir = pin_dir_of('own');
+my $agent = Topology::Agent->new('--dir', $own_dir, '--stdout', '--interval', 0.2);
+on_host($caller, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward');
+poll_until(sub { as_root('ls', $own_dir) =~ /^forward_ipv4_$inum_of_caller$/m });
+my $by_agent = serve($server, 'by-agent', '--address', $server->{ip4}, '--port', 4015);
+call($client, 'agent-client', '--address', $server->{ip4}, '--port', 4015, '--count', 8);
+poll_until(sub { $agent->output =~ /"role":"forwarder".*"port":4015/ });
+is($agent->stop, 0, 'the agent ends in good order');
+my ($record) = grep { /"role":"forwarder"/ && /"port":4015/ } split /\n/, $agent->output;
+like($record, qr/"local":\{"ip":"\Q$client->{ip4}\E"\},"peer":\{"ip":"\Q$server->{ip4}\E","port":4015\},"nat":\{"local_ip":"\Q$gateway->{ip4}\E"\},"connections":\d+/,
+	"an agent's record says what was forwarded");
+$node->safe_psql('postgres', "TRUNCATE topo_network.translation; SELECT topo.ingest('flow', '$record')");
+is($node->safe_psql('postgres', told($server->{ip4}, 4015)) =~ s/\d+$//r, "$client->{ip4}|$gateway->{ip4}|$server->{ip4}|4015|6|", 'and is taken from a stream as from the ring');
+
 is($node->safe_psql('postgres', 'SELECT dropped, dead_letters FROM topo.source_status'), '0|0', 'nothing was lost or refused');
 $node->stop('fast');
 
@@ -162,4 +183,10 @@ ok(poll_until(sub { system("bpftool prog show id $forward >/dev/null 2>&1") != 0
 my $without = pin('forwarding', '--no-forwarding');
 is(join(' ', grep { /^forward/ } split /\n/, as_root('ls', $without)), '', 'nothing is attached where that is not wanted');
 like(attach($without), qr/does not look at what is forwarded/, 'and attach says so');
+
+# pins of another version are replaced, and that is said
+my ($version, @about) = about($without);
+set_about($without, $version - 1, @about);
+like(as_root('sh', '-c', '"$0" pin --dir "$1" --group postgres 2>&1', agent(), $without), qr/event version @{[$version - 1]}: replaced/, 'pins of another version are replaced');
+is((about($without))[0], $version, 'by those of this one');
 done_testing();
