@@ -291,16 +291,18 @@ BEGIN
 				WHERE g.name = graph.name;
 			WHEN 'retention' THEN
 				PERFORM topo.set_retention(graph.name, options -> 'retention');
+			WHEN 'notify' THEN
+				PERFORM topo.set_notify(graph, options -> 'notify');
 			ELSE
 				RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 					MESSAGE = format('unknown option "%s" of a graph', option),
-					HINT = 'Options are "edge_ttl" and "retention".';
+					HINT = 'Options are "edge_ttl", "retention" and "notify".';
 		END CASE;
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION topo.set_graph(text, jsonb) IS
-'change a graph''s options: edge_ttl, retention (per width of window); "infinite" is allowed';
+'change a graph''s options: edge_ttl, retention (per width of window), for which "infinite" is allowed; notify (true or false): NOTIFY of edges that come into the live map and leave it';
 
 CREATE FUNCTION topo.graph_schema_name(graph text) RETURNS name
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

@@ -78,6 +78,9 @@ COMMENT ON FUNCTION topo.source_changed() IS 'tells the launcher, at commit, to 
 CREATE TRIGGER source_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON topo.source
 	FOR EACH STATEMENT EXECUTE FUNCTION topo.source_changed();
 COMMENT ON TRIGGER source_changed ON topo.source IS 'workers follow the table at once';
+CREATE TRIGGER graph_changed AFTER INSERT OR DELETE OR TRUNCATE ON topo.graph
+	FOR EACH STATEMENT EXECUTE FUNCTION topo.source_changed();
+COMMENT ON TRIGGER graph_changed ON topo.graph IS 'a database with graphs has a worker that keeps their windows up';
 
 CREATE FUNCTION topo.identity_rules_changed() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -363,6 +366,13 @@ LANGUAGE c VOLATILE PARALLEL RESTRICTED STRICT
 SET search_path = pg_catalog, topo, pg_temp
 AS 'MODULE_PATHNAME', 'topology_source_workers';
 COMMENT ON FUNCTION topo.source_workers() IS 'the workers of this database''s sources, from shared memory';
+
+CREATE FUNCTION topo.keeper(OUT pid integer, OUT state text, OUT last_turn timestamptz, OUT last_error text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL RESTRICTED STRICT ROWS 1
+SET search_path = pg_catalog, topo, pg_temp
+AS 'MODULE_PATHNAME', 'topology_keeper';
+COMMENT ON FUNCTION topo.keeper() IS 'the worker that keeps up the windows of this database, from shared memory; no row: there is none';
 
 CREATE FUNCTION topo.worker_obstacle() RETURNS text
 LANGUAGE c STABLE PARALLEL RESTRICTED STRICT

@@ -444,8 +444,10 @@ SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
 	-- once the flows are gone, a partition at a time, nothing can ask any more who held their addresses
-	forgotten timestamptz := (SELECT topo.clock() - g.retention - g.partition FROM topo.grain g
-							  WHERE g.graph = 'network' AND g.relation = 'flow_window');
+	forgotten timestamptz := (SELECT least(topo.clock() - g.retention, min(lower(p.during))) - g.partition
+							  FROM topo.grain g LEFT JOIN topo.partitions('topo_network', 'flow_window') p ON true
+							  WHERE g.graph = 'network' AND g.relation = 'flow_window' AND g.retention IS NOT NULL
+							  GROUP BY g.retention, g.partition);
 BEGIN
 	DELETE FROM topo.stay s WHERE topo.lease_end(s.until) < forgotten;
 	DELETE FROM topo.address a WHERE a.source <> 'inventory' AND upper(a.valid) < forgotten;

@@ -14,9 +14,10 @@ extern int topology_span_horizon;      /* s that a span waits for the other side
 extern int topology_resolve_memory;    /* kB that the resolution of flows may take in memory */
 extern int topology_max_address_nodes; /* nodes that stand for addresses nobody is known to hold */
 extern int topology_max_apportioned_edges; /* edges of one listener and window */
-extern int topology_restart_delay_max; /* s, the longest wait before a failed worker's restart */
-extern int topology_rollup_delay;      /* s that an hour or a day is quiet before it is rolled up */
-extern double topology_clock_offset;   /* s that the clock of windows is ahead of the server's */
-extern char *topology_pin_dir;         /* where topology-agent pin has put its objects */
+extern int topology_restart_delay_max;    /* s, the longest wait before a failed worker's restart */
+extern int topology_maintenance_interval; /* ms between two rounds of maintenance; 0: none */
+extern int topology_rollup_delay;    /* s that an hour or a day is quiet before it is rolled up */
+extern double topology_clock_offset; /* s that the clock of windows is ahead of the server's */
+extern char *topology_pin_dir;       /* where topology-agent pin has put its objects */
 
 #endif /* TOPOLOGY_SETTINGS_H */

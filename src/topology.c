@@ -29,6 +29,7 @@ int topology_resolve_memory = 256 * 1024;
 int topology_max_address_nodes = 10000;
 int topology_max_apportioned_edges = 10000;
 int topology_restart_delay_max = 60;
+int topology_maintenance_interval = 10000;
 int topology_rollup_delay = 60;
 double topology_clock_offset = 0;
 char *topology_pin_dir = NULL;
@@ -39,15 +40,23 @@ static void
 define_worker_settings(void)
 {
 	DefineCustomIntVariable(
-		"topology.max_sources", "Sets how many sources can run at once in this server.",
-		"Each source has a background worker; max_worker_processes must allow for "
-		"them, for the launcher, and for one more that looks at a database.",
+		"topology.max_sources",
+		"Sets how many sources can run at once in this server, and in how many databases "
+		"windows are kept up.",
+		"Each source has a background worker, and so has each database with graphs; "
+		"max_worker_processes must allow for them, for the launcher, and for one more "
+		"that looks at a database.",
 		&topology_max_sources, 16, 1, 1024, PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("topology.restart_delay_max",
 							"Sets the longest wait before a failed worker is started again.",
 							"The first wait is a second; it doubles with each failure in a row.",
 							&topology_restart_delay_max, 60, 1, 3600, PGC_SIGHUP, GUC_UNIT_S, NULL,
 							NULL, NULL);
+	DefineCustomIntVariable(
+		"topology.maintenance_interval", "Sets the time between two rounds of maintenance.",
+		"In each, edges fade, hours and days are rolled up, and old windows go; 0: in none.",
+		&topology_maintenance_interval, 10000, 0, 3600000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL,
+		NULL);
 }
 
 static void

@@ -93,6 +93,7 @@ start_server() {
 		unix_socket_directories = '$work'
 		shared_preload_libraries = 'topology'
 		max_worker_processes = 16
+		topology.maintenance_interval = 0
 		max_prepared_transactions = 8
 		fsync = off
 		timezone = 'UTC'

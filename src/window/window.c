@@ -2,24 +2,50 @@
  * window.c
  *		Upkeep of the tables of windows, for the worker.
  *
- * The work is done by topo.maintain_windows(), which explains its locks; this
- * is the way from a worker's transaction to it.  All memory belongs to the SPI
+ * The work is done in SQL, by the functions of sql/58-maintain.sql and those
+ * that it names; this is the way to them.  All memory belongs to the SPI
  * connection and goes with it.
  */
 #include "postgres.h"
 
 #include "executor/spi.h"
-#include "utils/snapmgr.h"
 
 #include "window/window.h"
 
-void
-window_maintain(void)
+/* The answer of a query for one value that is a boolean, or void. */
+static bool
+ask(const char *query)
 {
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	if (SPI_execute("SELECT topo.maintain_windows()", false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "topo.maintain_windows() could not be run");
-	PopActiveSnapshot();
-	SPI_finish();
+	bool isnull;
+	bool answer;
+
+	if (SPI_execute(query, false, 0) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not run: %s", query);
+	answer = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return answer;
+}
+
+void
+window_keep_up(void)
+{
+	(void) ask("SELECT topo.keep_up()");
+}
+
+bool
+window_merge_minute(void)
+{
+	return ask("SELECT topo.merge_next_minute()");
+}
+
+bool
+window_roll_up(void)
+{
+	return ask("SELECT topo.roll_up_next()");
+}
+
+bool
+window_expire(void)
+{
+	return ask("SELECT topo.expire_next()");
 }

@@ -1,17 +1,29 @@
 /*
  * window.h
  *		Upkeep of the tables of windows, for the worker.
+ *
+ * Each of these does what the SQL function does that it is named after, in the
+ * caller's transaction, and needs SPI and a snapshot.  They raise what that
+ * raises; that somebody holds a lock is no error, the next call does what was
+ * left.
  */
 #ifndef TOPOLOGY_WINDOW_H
 #define TOPOLOGY_WINDOW_H
 
+#include "postgres.h"
+
 /*
- * Run topo.maintain_windows(): partitions ahead, edges that fade, windows older
- * than their retention.  Call inside a transaction; needs no snapshot and no
- * SPI connection.  Raises what the SQL function raises; that somebody holds a
- * lock is no error, the next round does what was left.  Cheap when there is
- * nothing to do: call it about every ten seconds.
+ * topo.keep_up(): what must not wait, such as partitions ahead and edges that
+ * fade.  Cheap where there is nothing to do: call it about every ten seconds.
  */
-extern void window_maintain(void);
+extern void window_keep_up(void);
+
+/*
+ * topo.merge_next_minute(), topo.roll_up_next() and topo.expire_next(): one
+ * minute, bucket or partition.  False: there is nothing left to do.
+ */
+extern bool window_merge_minute(void);
+extern bool window_roll_up(void);
+extern bool window_expire(void);
 
 #endif /* TOPOLOGY_WINDOW_H */

@@ -1,7 +1,8 @@
 /*
  * launcher.c
- *		Starts a scout for each database that changed and a worker for each
- *		source that is wanted; starts failed workers again, later each time.
+ *		Starts a scout for each database that changed, a worker for each source
+ *		that is wanted and a keeper for each database with graphs; starts failed
+ *		workers again, later each time.
  *
  * The launcher is connected to no database.  It sleeps on its latch until a
  * session commits a change to topo.source, a worker ends, or a backoff is over;
@@ -304,14 +305,24 @@ reap_worker(launcher *self, int number)
 }
 
 static void
-start_source_worker(launcher *self, int number, const source_slot *wanted)
+start_slot_worker(launcher *self, int number, const source_slot *wanted)
 {
 	BackgroundWorker worker;
 	source_slot *slot = &registry_get()->slots[number];
 
-	fill_worker(&worker, "topology_source_worker_main", "topology source", Int32GetDatum(number));
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "topology source \"%s\"",
-			 NameStr(wanted->name));
+	if (wanted->source == REGISTRY_KEEPER)
+	{
+		fill_worker(&worker, "topology_keeper_main", "topology keeper", Int32GetDatum(number));
+		snprintf(worker.bgw_name, sizeof(worker.bgw_name), "topology keeper of database %u",
+				 wanted->database);
+	}
+	else
+	{
+		fill_worker(&worker, "topology_source_worker_main", "topology source",
+					Int32GetDatum(number));
+		snprintf(worker.bgw_name, sizeof(worker.bgw_name), "topology source \"%s\"",
+				 NameStr(wanted->name));
+	}
 	registry_lock(LW_EXCLUSIVE);
 	slot->state = SLOT_STARTING;
 	registry_unlock();
@@ -358,7 +369,7 @@ run_slot(launcher *self, int number)
 	}
 	registry_unlock();
 	if (start)
-		start_source_worker(self, number, &copy);
+		start_slot_worker(self, number, &copy);
 	return later;
 }
 

@@ -14,5 +14,6 @@ extern void launcher_register(void);
 extern PGDLLEXPORT void topology_launcher_main(Datum argument);
 extern PGDLLEXPORT void topology_scout_main(Datum database);
 extern PGDLLEXPORT void topology_source_worker_main(Datum slot_number);
+extern PGDLLEXPORT void topology_keeper_main(Datum slot_number);
 
 #endif /* TOPOLOGY_WORKER_LAUNCHER_H */

@@ -27,7 +27,9 @@ static shmem_request_hook_type previous_shmem_request = NULL;
 static Size
 registry_size(void)
 {
-	return add_size(offsetof(registry, slots), mul_size(topology_max_sources, sizeof(source_slot)));
+	/* as many for keepers */
+	return add_size(offsetof(registry, slots),
+					mul_size(2 * topology_max_sources, sizeof(source_slot)));
 }
 
 static void
@@ -54,7 +56,7 @@ registry_shmem_startup(void)
 	{
 		memset(shared, 0, registry_size());
 		shared->lock = &GetNamedLWLockTranche(REGISTRY_TRANCHE)->lock;
-		shared->slot_count = topology_max_sources;
+		shared->slot_count = 2 * topology_max_sources;
 		shared->scan_all = true;
 		ConditionVariableInit(&shared->changed);
 	}
@@ -131,8 +133,9 @@ source_slot *
 registry_find_slot(Oid database, int32 source, bool make)
 {
 	source_slot *unused = NULL;
+	int first = source == REGISTRY_KEEPER ? topology_max_sources : 0;
 
-	for (int i = 0; i < shared->slot_count; i++)
+	for (int i = first; i < first + topology_max_sources; i++)
 	{
 		source_slot *slot = &shared->slots[i];
 

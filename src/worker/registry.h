@@ -22,6 +22,9 @@
 #define REGISTRY_HOLDS 64  /* databases that can be held at once */
 #define REGISTRY_ERROR 256 /* bytes kept of a worker's last error */
 
+/* In place of a source's id: the slot is of the worker that keeps a database's windows up. */
+#define REGISTRY_KEEPER 0
+
 typedef enum slot_state
 {
 	SLOT_STOPPED,  /* no worker; the launcher starts one when it is wanted */
@@ -41,7 +44,7 @@ typedef struct slot_requests
 } slot_requests;
 
 /*
- * One source of one database.  database InvalidOid: the slot is free.  The
+ * One source, or the keeper, of one database.  database InvalidOid: the slot is free.  The
  * requests and answers only ever grow, also from one source to the next, so that a
  * session that waits for a number gets it from whoever follows.
  */
@@ -61,6 +64,7 @@ typedef struct source_slot
 	slot_requests requested;
 	slot_requests done;
 	int64 lag;
+	TimestampTz turned_at;           /* end of a keeper's last turn */
 	char last_error[REGISTRY_ERROR]; /* until a turn goes well */
 } source_slot;
 
@@ -106,7 +110,8 @@ extern void registry_wake_launcher(void);
 
 /*
  * The slot of a source, or NULL.  With make, a free slot is taken where there
- * is none yet; NULL then means that all are taken.  Needs the lock.
+ * is none yet; NULL then means that all are taken: topology.max_sources are for
+ * sources, as many for keepers.  Needs the lock.
  */
 extern source_slot *registry_find_slot(Oid database, int32 source, bool make);
 

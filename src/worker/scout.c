@@ -1,7 +1,7 @@
 /*
  * scout.c
  *		A short-lived worker that looks at the sources of one database and tells
- *		the registry which are wanted.
+ *		the registry which are wanted, and whether a keeper is.
  *
  * A database without the extension wants none.  The scout reads with its own
  * snapshot, so it sees exactly what is committed.  A scout that fails, or that
@@ -27,6 +27,10 @@
 
 /* Scouts go one at a time: none may wait for long. */
 #define SCOUT_LOCK_TIMEOUT "10s"
+
+static const char WANTED_QUERY[] = "SELECT " CppAsString2(
+	REGISTRY_KEEPER) ", 'keeper', '0'::xid WHERE EXISTS (SELECT FROM topo.graph)"
+					 " UNION ALL SELECT id, name, xmin FROM topo.source WHERE enabled ORDER BY 1";
 
 typedef struct wanted_source
 {
@@ -80,7 +84,7 @@ tell_registry(const wanted_source *sources, uint64 count)
 	if (without_slot > 0)
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("topology has no place for " UINT64_FORMAT " of the sources", without_slot),
+				 errmsg("topology has no place for " UINT64_FORMAT " of the workers", without_slot),
 				 errhint("Raise \"topology.max_sources\".")));
 }
 
@@ -101,8 +105,7 @@ read_sources(void)
 	int result;
 
 	SPI_connect();
-	result =
-		SPI_execute("SELECT id, name, xmin FROM topo.source WHERE enabled ORDER BY id", true, 0);
+	result = SPI_execute(WANTED_QUERY, true, 0);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "could not read topo.source: %s", SPI_result_code_string(result));
 	sources = palloc(sizeof(*sources) * (SPI_processed + 1));

@@ -27,6 +27,7 @@
 #include "worker/registry.h"
 
 PG_FUNCTION_INFO_V1(topology_source_workers);
+PG_FUNCTION_INFO_V1(topology_keeper);
 PG_FUNCTION_INFO_V1(topology_worker_obstacle);
 PG_FUNCTION_INFO_V1(topology_flush);
 PG_FUNCTION_INFO_V1(topology_wait_for_source);
@@ -89,8 +90,40 @@ topology_source_workers(PG_FUNCTION_ARGS)
 	{
 		source_slot slot = copy_slot(i);
 
-		if (slot.database == MyDatabaseId)
+		if (slot.database == MyDatabaseId && slot.source != REGISTRY_KEEPER)
 			put_slot((ReturnSetInfo *) fcinfo->resultinfo, &slot);
+	}
+	PG_RETURN_NULL();
+}
+
+static void
+put_keeper(ReturnSetInfo *rsinfo, const source_slot *slot)
+{
+	Datum values[4];
+	bool nulls[4] = {false};
+
+	values[0] = Int32GetDatum(slot->pid);
+	nulls[0] = slot->pid == 0;
+	values[1] = CStringGetTextDatum(state_name(slot->state));
+	values[2] = TimestampTzGetDatum(slot->turned_at);
+	nulls[2] = slot->turned_at == 0;
+	values[3] = CStringGetTextDatum(slot->last_error);
+	nulls[3] = slot->last_error[0] == '\0';
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+Datum
+topology_keeper(PG_FUNCTION_ARGS)
+{
+	registry *shared = registry_get();
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; shared && i < shared->slot_count; i++)
+	{
+		source_slot slot = copy_slot(i);
+
+		if (slot.database == MyDatabaseId && slot.source == REGISTRY_KEEPER)
+			put_keeper((ReturnSetInfo *) fcinfo->resultinfo, &slot);
 	}
 	PG_RETURN_NULL();
 }
@@ -149,7 +182,8 @@ make_request(int number, bool catch_up)
 
 	registry_lock(LW_EXCLUSIVE);
 	request.source = slot->source;
-	if (slot->database == MyDatabaseId && slot->wanted && can_answer(slot->state))
+	if (slot->database == MyDatabaseId && slot->source != REGISTRY_KEEPER && slot->wanted &&
+		can_answer(slot->state))
 	{
 		request.number = ++*counter(&slot->requested, catch_up);
 		if (slot->latch)

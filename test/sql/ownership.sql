@@ -154,6 +154,8 @@ SELECT address FROM pg_temp.owners();
 SELECT topo.set_graph('network', '{"retention": {"10 seconds": "1 day"}}');
 SELECT topo.forget_owners();
 SELECT address FROM pg_temp.owners();
+SELECT topo.flush(), topo.maintain_windows(), topo.forget_owners();
+SELECT address FROM pg_temp.owners();
 SELECT address FROM topo.reporter;
 SELECT address FROM topo.stay;
 -- But not before the partition of those flows goes, which is an hour later at most.

@@ -68,6 +68,6 @@ SELECT source, target, connections FROM pg_temp.map() WHERE source = 'web';
 SELECT topo.set_graph('network', '{"retention": {"10 seconds": "1 hour"}}');
 INSERT INTO topo_network.translation SELECT topo.clock() - age, '', 6, '10.0.0.1', '10.0.0.2', 80, '10.0.0.1', '10.0.0.3', 80, 1
 FROM unnest('{59 minutes,119 minutes,121 minutes}'::interval[]) age;
-SELECT topo.forget_owners();
+SELECT topo.flush(), topo.maintain_windows(), topo.forget_owners();
 SELECT date_trunc('minute', topo.clock() - t.bucket) AS age FROM topo_network.translation t ORDER BY 1;
 ROLLBACK;

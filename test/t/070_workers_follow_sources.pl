@@ -85,9 +85,9 @@ $pid = worker_of($node, 'postgres', 'host');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
 await($node, 'postgres', "SELECT pid <> $pid AND state = 'running' FROM topo.source_workers()", 't', 'a worker that was ended is started again');
 
-# no place for it: the launcher, PostgreSQL's own, and one more
+# no place for it: the launcher, the keeper, PostgreSQL's own, and one more
 my $before = -s $node->logfile;
-$node->append_conf('postgresql.conf', "max_worker_processes = 3\n");
+$node->append_conf('postgresql.conf', "max_worker_processes = 4\n");
 $node->restart;
 await($node, 'postgres', state_query('host'), 'running', 'it runs after a restart');
 $node->safe_psql('postgres', "SELECT topo.add_source('more' || i, 'ebpf', 'flow', '{\"pin_dir\": \"/nowhere\"}') FROM generate_series(1, 3) i");
@@ -95,7 +95,7 @@ $node->wait_for_log(qr/topology has no place to start "topology .*\n.*HINT: +Rai
 pass('a worker for which there is no place is told of');
 $node->append_conf('postgresql.conf', "max_worker_processes = 16\ntopology.max_sources = 2\n");
 $node->restart;
-$node->wait_for_log(qr/topology has no place for \d of the sources\n.*HINT: +Raise "topology.max_sources"/, $before);
+$node->wait_for_log(qr/topology has no place for \d of the workers\n.*HINT: +Raise "topology.max_sources"/, $before);
 pass('so is a source');
 $node->safe_psql('postgres', "SELECT topo.drop_source(name) FROM topo.source WHERE name <> 'host'");
 await($node, 'postgres', state_query('host'), 'running', 'the first goes on');
