@@ -295,6 +295,20 @@ kafka_store_positions(kafka_job *job)
 	}
 }
 
+void
+kafka_note_stored(kafka_job *job)
+{
+	for (int i = 0; i < job->partition_count; i++)
+	{
+		kafka_partition *partition = &job->partitions[i];
+
+		partition->stored = partition->read;
+		partition->stored_end = partition->log_end;
+		partition->gone = 0;
+		partition->changed = false;
+	}
+}
+
 bool
 kafka_write(source_job *base)
 {

@@ -134,13 +134,7 @@ kafka_committed(source_job *base)
 {
 	kafka_job *job = (kafka_job *) base;
 
-	for (int i = 0; i < job->partition_count; i++)
-	{
-		job->partitions[i].stored = job->partitions[i].read;
-		job->partitions[i].stored_end = job->partitions[i].log_end;
-		job->partitions[i].gone = 0;
-		job->partitions[i].changed = false;
-	}
+	kafka_note_stored(job);
 	kafka_release(job);
 }
 

@@ -321,5 +321,7 @@ kafka_join(kafka_job *job)
 	/* the lag is known from the first */
 	kafka_look_for_ends(job);
 	kafka_store_positions(job);
+	/* if this transaction fails, so does the job */
+	kafka_note_stored(job);
 	kafka_assign(job);
 }

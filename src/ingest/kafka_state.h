@@ -113,4 +113,7 @@ extern bool kafka_write(source_job *base);
 /* Write how far the job is, in the caller's transaction. */
 extern void kafka_store_positions(kafka_job *job);
 
+/* Take note that what was written is in the tables. */
+extern void kafka_note_stored(kafka_job *job);
+
 #endif /* TOPOLOGY_INGEST_KAFKA_STATE_H */

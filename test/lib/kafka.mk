@@ -13,8 +13,7 @@ HEADERS := $(wildcard $(root)/src/stream/*.h $(root)/test/lib/kafka*.h)
 .PHONY: all
 all: $(build)/kafka_tool $(build)/kafka_stream $(build)/poll_loop
 
-$(build)/kafka_tool: $(root)/test/lib/kafka_tool.c $(root)/test/lib/kafka_tool_produce.c \
-	$(root)/test/lib/kafka_tool_spans.c
+$(build)/kafka_tool: $(wildcard $(root)/test/lib/kafka_tool*.c)
 $(build)/kafka_stream: $(root)/test/lib/kafka_stream.c $(STREAM)
 $(build)/poll_loop: $(root)/test/bench/poll_loop.c
 

@@ -5,8 +5,8 @@
 #
 # Source it, or run it:
 #
-#	kafka.sh start DIR [secure]	start a broker on DIR, new or used; print its address
-#	kafka.sh exec DIR [secure]	the same, becoming the broker; it is ready when
+#	kafka.sh start DIR [MODE]	start a broker on DIR, new or used; print its address
+#	kafka.sh exec DIR [MODE]	the same, becoming the broker; it is ready when
 #								"kafka_tool ready" says so
 #	kafka.sh stop DIR			end it in good order
 #	kafka.sh kill DIR			end it at once (SIGKILL)
@@ -19,6 +19,9 @@
 # A secure broker has two more listeners: DIR/sasl (SASL/PLAIN) and DIR/tls (TLS
 # with SASL/PLAIN, its certificate signed by DIR/ca.pem).  User alice, password
 # alice-secret, may do everything; bob, bob-secret, nothing.
+#
+# MODE is nothing, or "secure", or "join:OTHER": a second broker of the cluster of
+# the directory OTHER, which has the controller, and runs.
 #
 # In a fleet (fleet.sh sourced before) the broker ends with the fleet.  Started
 # otherwise, it stays until it is stopped; with exec, it is the caller's child.
@@ -102,28 +105,39 @@ _kafka_secure_properties()
 	PROPERTIES
 }
 
-# _kafka_properties DIR PLAIN CONTROLLER [SASL TLS]: its configuration.
+# _kafka_roles PLAIN CONTROLLER MORE: of a node that is all there is, or of a second one,
+# without a controller.
+_kafka_roles()
+{
+	if [[ -n $2 ]]; then
+		printf '%s\n' process.roles=broker,controller node.id=1 \
+			"listeners=PLAINTEXT://$1,CONTROLLER://$2$3"
+	else
+		printf '%s\n' process.roles=broker node.id=2 "listeners=PLAINTEXT://$1$3"
+	fi
+	echo "advertised.listeners=PLAINTEXT://$1$3"
+}
+
+# _kafka_properties DIR PLAIN CONTROLLER QUORUM [SASL TLS]: its configuration.
 _kafka_properties()
 {
-	local dir=$1 plain=127.0.0.1:$2 controller=127.0.0.1:$3 more=''
+	local dir=$1 plain=127.0.0.1:$2 controller=${3:+127.0.0.1:$3} quorum=$4 more=''
 
-	[[ -z ${4:-} ]] || more=",SASL://127.0.0.1:$4,TLS://127.0.0.1:$5"
+	[[ -z ${5:-} ]] || more=",SASL://127.0.0.1:$5,TLS://127.0.0.1:$6"
+	_kafka_roles "$plain" "$controller" "$more"
 	# The time-outs make a broker that was killed usable again in seconds: the
 	# controller waits until the session of its former life is over.
 	cat <<-PROPERTIES
-		process.roles=broker,controller
-		node.id=1
-		listeners=PLAINTEXT://$plain,CONTROLLER://$controller$more
-		advertised.listeners=PLAINTEXT://$plain$more
 		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SASL_SSL
 		inter.broker.listener.name=PLAINTEXT
 		controller.listener.names=CONTROLLER
-		controller.quorum.bootstrap.servers=$controller
+		controller.quorum.bootstrap.servers=$quorum
 		log.dirs=$dir/data
 		broker.session.timeout.ms=1000
 		broker.heartbeat.interval.ms=200
 		controller.quorum.election.timeout.ms=200
 		controller.quorum.fetch.timeout.ms=400
+		leader.imbalance.check.interval.seconds=1
 		auto.create.topics.enable=false
 		num.partitions=1
 		default.replication.factor=1
@@ -140,33 +154,53 @@ _kafka_properties()
 	PROPERTIES
 }
 
-# kafka_prepare DIR [secure]: all that a start needs, if it is not there yet.
+# _kafka_format DIR CLUSTER OPTION: make the directory one of that cluster.
+_kafka_format()
+{
+	java "${KAFKA_OPTIONS[@]}" -cp "$(kafka_home)/*" kafka.tools.StorageTool format "$3" -t "$2" \
+		-c "$1/server.properties" >"$1/format.log" 2>&1 || { cat "$1/format.log" >&2; return 1; }
+	touch "$1/formatted"
+}
+
+# _kafka_join DIR OTHER PORT: a second broker of a cluster.
+_kafka_join()
+{
+	local quorum cluster
+
+	quorum=$(sed -n 's/^controller.quorum.bootstrap.servers=//p' "$2/server.properties")
+	cluster=$(sed -n 's/^cluster.id=//p' "$2/data/meta.properties")
+	_kafka_properties "$1" "$3" '' "$quorum" >"$1/server.properties"
+	_kafka_format "$1" "$cluster" --no-initial-controllers
+}
+
+# kafka_prepare DIR [MODE]: all that a start needs, if it is not there yet.
 kafka_prepare()
 {
-	local dir=$1 mode=${2:-} home port
-	local -a ports
+	local dir=$1 mode=${2:-}
+	local -a ports=()
 
 	[[ ! -e $dir/formatted ]] || return 0
-	home=$(kafka_home) || return 1
+	kafka_home >/dev/null || return 1
 	mkdir -p "$dir"
 	dir=$(realpath "$dir")
-	for port in plain controller sasl tls; do
+	while ((${#ports[@]} < 4)); do
 		ports+=("$(_kafka_free_port)")
 	done
-	if [[ $mode == secure ]]; then
+	echo "127.0.0.1:${ports[0]}" >"$dir/brokers"
+	if [[ $mode == join:* ]]; then
+		_kafka_join "$dir" "${mode#join:}" "${ports[0]}"
+		return
+	elif [[ $mode == secure ]]; then
 		_kafka_certificates "$dir"
-		_kafka_properties "$dir" "${ports[@]}" >"$dir/server.properties"
+		_kafka_properties "$dir" "${ports[@]:0:2}" "127.0.0.1:${ports[1]}" "${ports[@]:2}" \
+			>"$dir/server.properties"
 		_kafka_secure_properties "$dir" >>"$dir/server.properties"
 		echo "127.0.0.1:${ports[2]}" >"$dir/sasl"
 		echo "127.0.0.1:${ports[3]}" >"$dir/tls"
 	else
-		_kafka_properties "$dir" "${ports[@]:0:2}" >"$dir/server.properties"
+		_kafka_properties "$dir" "${ports[@]:0:2}" "127.0.0.1:${ports[1]}" >"$dir/server.properties"
 	fi
-	echo "127.0.0.1:${ports[0]}" >"$dir/brokers"
-	java "${KAFKA_OPTIONS[@]}" -cp "$home/*" kafka.tools.StorageTool format --standalone \
-		-t "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)" \
-		-c "$dir/server.properties" >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; return 1; }
-	touch "$dir/formatted"
+	_kafka_format "$dir" "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)" --standalone
 }
 
 # Become the broker.
@@ -215,7 +249,7 @@ kafka_wait()
 	done
 }
 
-# kafka_start DIR [secure]: sets KAFKA_BROKERS.
+# kafka_start DIR [MODE]: sets KAFKA_BROKERS.
 kafka_start()
 {
 	local dir=$1
@@ -260,7 +294,7 @@ kafka_remove()
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
 	set -uo pipefail
 	if (($# < 2)); then
-		kafka_say "usage: kafka.sh start|exec|stop|kill|remove DIR [secure]"
+		kafka_say "usage: kafka.sh start|exec|stop|kill|remove DIR [MODE]"
 		exit 64
 	fi
 	case $1 in

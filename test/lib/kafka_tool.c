@@ -7,7 +7,7 @@
  *
  *		ready SECONDS						until a broker answers
  *		cluster								print the cluster's id
- *		create TOPIC PARTITIONS [NAME=VALUE]...
+ *		create TOPIC PARTITIONS[xREPLICAS] [NAME=VALUE]...
  *		delete TOPIC						and wait until it is gone
  *		partitions TOPIC [COUNT]			print how many, or grow to COUNT
  *		forget TOPIC PARTITION OFFSET		delete the records before OFFSET
@@ -15,6 +15,7 @@
  *		produce TOPIC FILE|- [--hex] [--key SEPARATOR] [--partition P]
  *		transaction TOPIC commit|abort|leave FILE|- [--id ID]
  *		ends TOPIC							per partition: number, begin, committed end, end
+ *		leaders TOPIC						per partition: number, broker, -1 for none
  *		count TOPIC [--uncommitted]			records that a consumer sees
  *		print TOPIC [--uncommitted]			the same: partition, offset, key, payload
  *
@@ -34,7 +35,6 @@
 #include <string.h>
 #include <time.h>
 
-#define TIMEOUT_MS   10000
 #define READY_MS     250
 #define POLL_NS      10000000
 #define MAX_SETTINGS 32
@@ -131,7 +131,7 @@ tool_partitions(rd_kafka_t *client, const char *topic)
 	const struct rd_kafka_metadata *metadata;
 	int32_t count;
 
-	tool_check(rd_kafka_metadata(client, 0, handle, &metadata, TIMEOUT_MS), "metadata");
+	tool_check(rd_kafka_metadata(client, 0, handle, &metadata, TOOL_TIMEOUT_MS), "metadata");
 	tool_check(metadata->topics[0].err, topic);
 	count = metadata->topics[0].partition_cnt;
 	rd_kafka_metadata_destroy(metadata);
@@ -171,7 +171,7 @@ static int
 command_cluster(int argc, char **argv)
 {
 	rd_kafka_t *client = tool_client(RD_KAFKA_PRODUCER, NULL);
-	char *id = rd_kafka_clusterid(client, TIMEOUT_MS);
+	char *id = rd_kafka_clusterid(client, TOOL_TIMEOUT_MS);
 
 	(void) argc;
 	(void) argv;
@@ -191,7 +191,7 @@ look_up(rd_kafka_t *client, const char *topic)
 	const struct rd_kafka_metadata *metadata;
 	int32_t count;
 
-	tool_check(rd_kafka_metadata(client, 0, handle, &metadata, TIMEOUT_MS), "metadata");
+	tool_check(rd_kafka_metadata(client, 0, handle, &metadata, TOOL_TIMEOUT_MS), "metadata");
 	count = metadata->topics[0].err ? 0 : metadata->topics[0].partition_cnt;
 	for (int32_t i = 0; i < count; i++)
 		if (metadata->topics[0].partitions[i].leader < 0)
@@ -209,7 +209,7 @@ look_up(rd_kafka_t *client, const char *topic)
 static void
 finish_request(rd_kafka_t *client, rd_kafka_queue_t *queue, const char *topic, int32_t partitions)
 {
-	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TIMEOUT_MS);
+	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TOOL_TIMEOUT_MS);
 	const rd_kafka_topic_result_t **results = NULL;
 	size_t count = 0;
 
@@ -252,18 +252,19 @@ command_create(int argc, char **argv)
 	rd_kafka_t *client = tool_client(RD_KAFKA_PRODUCER, NULL);
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
 	rd_kafka_NewTopic_t *topic;
+	int partitions, replicas = 1;
 	char reason[256];
 
-	if (argc < 3)
+	if (argc < 3 || sscanf(argv[2], "%dx%d", &partitions, &replicas) < 1)
 		return 64;
-	topic = rd_kafka_NewTopic_new(argv[1], (int) tool_number(argv[2]), 1, reason, sizeof(reason));
+	topic = rd_kafka_NewTopic_new(argv[1], partitions, replicas, reason, sizeof(reason));
 	if (topic == NULL)
 		tool_die("%s", reason);
 	for (int i = 3; i < argc; i++)
 		set_topic_option(topic, argv[i]);
 	rd_kafka_CreateTopics(client, &topic, 1, NULL, queue);
 	rd_kafka_NewTopic_destroy(topic);
-	finish_request(client, queue, argv[1], (int32_t) tool_number(argv[2]));
+	finish_request(client, queue, argv[1], partitions);
 	return 0;
 }
 
@@ -330,114 +331,6 @@ command_forget(int argc, char **argv)
 	return 0;
 }
 
-/* Offsets at an edge (-1, -2, as in Kafka's protocol) of every partition. */
-static void
-offsets_at(rd_kafka_t *client, const char *topic, int64_t edge, int32_t count, int64_t *offsets)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
-
-	for (int32_t i = 0; i < count; i++)
-		rd_kafka_topic_partition_list_add(list, topic, i)->offset = edge;
-	tool_check(rd_kafka_offsets_for_times(client, list, TIMEOUT_MS), "offsets");
-	for (int32_t i = 0; i < count; i++)
-	{
-		tool_check(list->elems[i].err, "offset");
-		offsets[list->elems[i].partition] = list->elems[i].offset;
-	}
-	rd_kafka_topic_partition_list_destroy(list);
-}
-
-static rd_kafka_t *
-reader(bool committed)
-{
-	return tool_client(RD_KAFKA_CONSUMER, "group.id", "kafka_tool", "enable.auto.commit", "false",
-					   "enable.partition.eof", "true", "auto.offset.reset", "error",
-					   /* 2.0 pauses for a second when its queue is full */
-					   "queued.min.messages", "10000000", "queued.max.messages.kbytes", "1048576",
-					   "isolation.level", committed ? "read_committed" : "read_uncommitted", NULL);
-}
-
-static int
-command_ends(int argc, char **argv)
-{
-	rd_kafka_t *committed = reader(true), *all = reader(false);
-	int64_t *begins, *ends, *highs;
-	int32_t count;
-
-	if (argc != 2)
-		return 64;
-	count = tool_partitions(committed, argv[1]);
-	begins = calloc((size_t) count * 3, sizeof(*begins));
-	ends = begins + count;
-	highs = ends + count;
-	offsets_at(committed, argv[1], RD_KAFKA_OFFSET_BEGINNING, count, begins);
-	offsets_at(committed, argv[1], RD_KAFKA_OFFSET_END, count, ends);
-	offsets_at(all, argv[1], RD_KAFKA_OFFSET_END, count, highs);
-	for (int32_t i = 0; i < count; i++)
-		printf("%d %lld %lld %lld\n", i, (long long) begins[i], (long long) ends[i],
-			   (long long) highs[i]);
-	free(begins);
-	rd_kafka_destroy(committed);
-	rd_kafka_destroy(all);
-	return 0;
-}
-
-static void
-print_message(const rd_kafka_message_t *message)
-{
-	printf("%d\t%lld\t%.*s\t%.*s\n", message->partition, (long long) message->offset,
-		   (int) message->key_len, message->key_len ? (const char *) message->key : "",
-		   (int) message->len, message->len ? (const char *) message->payload : "");
-}
-
-/* Every partition from its begin to its end as it is when it is reached. */
-static int64_t
-read_all(rd_kafka_t *client, const char *topic, bool print)
-{
-	int32_t count = tool_partitions(client, topic), open = count;
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
-	rd_kafka_message_t *message;
-	int64_t records = 0;
-
-	for (int32_t i = 0; i < count; i++)
-		rd_kafka_topic_partition_list_add(list, topic, i)->offset = RD_KAFKA_OFFSET_BEGINNING;
-	tool_check(rd_kafka_assign(client, list), "assign");
-	rd_kafka_topic_partition_list_destroy(list);
-	while (open > 0)
-	{
-		message = rd_kafka_consumer_poll(client, TIMEOUT_MS);
-		if (message == NULL)
-			tool_die("no message in time");
-		if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-			open--;
-		else
-			tool_check(message->err, "message");
-		records += message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
-		if (print && message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-			print_message(message);
-		rd_kafka_message_destroy(message);
-	}
-	return records;
-}
-
-static int
-command_count(int argc, char **argv)
-{
-	bool print = strcmp(argv[0], "print") == 0;
-	bool uncommitted = argc == 3 && strcmp(argv[2], "--uncommitted") == 0;
-	rd_kafka_t *client;
-	int64_t records;
-
-	if (argc != 2 && !uncommitted)
-		return 64;
-	client = reader(!uncommitted);
-	records = read_all(client, argv[1], print);
-	if (!print)
-		printf("%lld\n", (long long) records);
-	rd_kafka_destroy(client);
-	return 0;
-}
-
 static const struct
 {
 	const char *name;
@@ -452,6 +345,7 @@ static const struct
 				{"produce", command_produce},
 				{"transaction", command_transaction},
 				{"ends", command_ends},
+				{"leaders", command_leaders},
 				{"count", command_count},
 				{"print", command_count}};
 

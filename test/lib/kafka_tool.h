@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* How long a broker may take to answer. */
+#define TOOL_TIMEOUT_MS 10000
+
 /* A command of its own: argv[0] is its name.  Returns the exit status. */
 typedef int (*tool_command)(int argc, char **argv);
 
@@ -41,5 +44,11 @@ extern int command_transaction(int argc, char **argv);
 
 /* Fill out with a message of spans, the number-th; returns its length. */
 extern size_t tool_fill_spans(char *out, size_t size, int64_t number, int64_t now_ns);
+
+/* kafka_tool_read.c */
+
+extern int command_ends(int argc, char **argv);
+extern int command_leaders(int argc, char **argv);
+extern int command_count(int argc, char **argv);
 
 #endif /* TOPOLOGY_TEST_KAFKA_TOOL_H */

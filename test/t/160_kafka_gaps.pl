@@ -143,14 +143,21 @@ subtest 'records that are no longer kept' => sub {
 subtest 'a source that is turned to another topic' => sub {
 	$kafka->tool('create', 'other', 2);
 	send_flows($kafka, 'other', 10, app => 'other');
+	add_topic($node, $kafka, 'turned', 'late', on_gap => 'latest');
+	catch_up($node, 'turned');
+	set_topic($node, 'turned', topic => 'other');
+	status_is($node, 'turned', [qw(state dropped)], qr/^running\|[1-9]/, 'goes on where it was told');
+	send_flows($kafka, 'other', 4, app => 'other');
+	catch_up($node, 'turned');
+	is(status_of($node, 'turned', qw(records dropped lag)), '14|10|0', 'and counts what it jumped over, once');
 	set_topic($node, 'early', topic => 'other');
-	status_is($node, 'early', [qw(state last_error)], qr/^(backoff|starting)\|.*another cluster or topic/, 'stops, since its offsets mean nothing there');
+	status_is($node, 'early', [qw(state last_error)], qr/^(backoff|starting)\|.*another cluster or topic/, 'or stops, since its offsets mean nothing there');
 	set_topic($node, 'early', on_gap => 'earliest');
 	catch_up($node, 'early');
-	is(status_of($node, 'early', qw(records dropped)), '20|0', 'and reads it when it is told where to begin');
+	is(status_of($node, 'early', qw(records dropped)), '24|0', 'and reads it when it is told where to begin');
 };
 
-is(connections_of($node, 'other'), 10, 'what was taken is in the map');
+is(connections_of($node, 'other'), 4 + 14, 'what was taken is in the map');
 $node->stop('fast');
 $kafka->stop;
 unlike(log_of($node), qr/server process .* was terminated|PANIC/, 'nothing crashed');

@@ -2,6 +2,7 @@
 # way that ends.
 #
 #	my $kafka = Topology::Kafka->new('name', secure => 1);
+#	my $second = Topology::Kafka->new('second', join => $kafka);	# of the same cluster
 #	$kafka->tool('create', 'flows', 4);		# kafka_tool's commands
 #	$kafka->kill; $kafka->start;			# kill -9; the same data and port again
 #
@@ -49,7 +50,7 @@ sub new
 	my ($class, $name, %option) = @_;
 	my $self = bless {
 		dir => PostgreSQL::Test::Utils::tempdir("kafka-$name"),
-		mode => $option{secure} ? 'secure' : '',
+		mode => $option{join} ? 'join:' . $option{join}->dir : $option{secure} ? 'secure' : '',
 	}, $class;
 
 	$self->start;
