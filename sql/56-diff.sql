@@ -123,13 +123,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.change_text(text[], topo.traffic, double precision, topo.traffic, double precision) IS 'summary of an edge that has changed';
 
+CREATE FUNCTION topo.count_text(count bigint, noun text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+RETURN nullif(count, 0) || ' ' || noun || CASE count WHEN 1 THEN '' ELSE 's' END;
+COMMENT ON FUNCTION topo.count_text(bigint, text) IS 'so many of something; NULL: none';
+
 CREATE FUNCTION topo.presence_text(change text, traffic topo.traffic, seconds double precision, other_seconds double precision) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	SELECT format('%s: %s%s', CASE change WHEN 'added' THEN 'new' ELSE 'gone' END,
-				  coalesce(nullif(concat_ws(', ', nullif(topo.requests(traffic), 0) || ' requests', nullif(topo.errors(traffic), 0) || ' errors',
-											nullif(topo.connections(traffic), 0) || ' connections', nullif(topo.failed(traffic), 0) || ' failed'), ''),
+				  coalesce(nullif(concat_ws(', ', topo.count_text(topo.requests(traffic), 'request'), topo.count_text(topo.errors(traffic), 'error'),
+											topo.count_text(topo.connections(traffic), 'connection'), nullif(topo.failed(traffic), 0) || ' failed'), ''),
 						   topo.volume_text(topo.bytes(traffic) / seconds)),
 				  -- of so few that the other range had none by chance in more than one of a hundred
 				  CASE WHEN (topo.requests(traffic)::double precision + topo.connections(traffic) + topo.failed(traffic)) * other_seconds / seconds < 5
