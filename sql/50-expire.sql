@@ -20,12 +20,12 @@ AS $$
 BEGIN
 	EXECUTE format($mark$
 		INSERT INTO %1$I.dirty_rollup (width, bucket, marked)
-		SELECT $2, b, topo.clock()
-		FROM generate_series(lower($1), upper($1) - $2, $2) b
+		SELECT DISTINCT g.width, date_bin(g.width, b, '2000-01-01 00:00+00'), topo.clock()
+		FROM generate_series(lower($1), upper($1) - $2, $2) b JOIN topo.edge_grains($3) g ON g.width >= $2
 		WHERE NOT EXISTS (SELECT FROM %1$I.rollup r WHERE r.width = $2 AND r.bucket = b)
 		  AND NOT EXISTS (SELECT FROM %1$I.dirty_rollup d WHERE d.width = $2 AND d.bucket = b)
 		  AND EXISTS (SELECT FROM %1$I.%2$I w WHERE w.bucket >= b AND w.bucket < b + $2)$mark$, graph.schema_name, short.relation)
-	USING during, long.width;
+	USING during, long.width, graph.name;
 END
 $$;
 COMMENT ON FUNCTION topo.mark_missing_rollups(topo.graph, topo.grain, topo.grain, tstzrange) IS

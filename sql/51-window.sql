@@ -54,17 +54,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.half_open(tstzrange) IS 'a range with its lower end and without its upper one; an end that is infinite is none';
 
-CREATE FUNCTION topo.kept_since(graph topo.graph) RETURNS timestamptz
+CREATE FUNCTION topo.kept_since(graph topo.graph, edges boolean) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	SELECT coalesce(min(lower(p.during)), topo.clock() - max(g.retention))
-	FROM topo.edge_grains(graph.name) g LEFT JOIN LATERAL topo.partitions(graph.schema_name, g.relation) p ON true
+	FROM topo.grain g LEFT JOIN LATERAL topo.partitions(graph.schema_name, g.relation) p ON true
+	WHERE g.graph = graph.name AND g.edges = kept_since.edges
 	HAVING bool_and(g.retention IS NOT NULL AND NOT coalesce(lower_inf(p.during), false))
 $$;
-COMMENT ON FUNCTION topo.kept_since(topo.graph) IS 'begin of the oldest windows that a graph may have; NULL: none have ever been dropped';
+COMMENT ON FUNCTION topo.kept_since(topo.graph, boolean) IS
+'begin of the oldest windows, of edges or of reports, that a graph may have; NULL: none have ever been dropped';
 
-CREATE FUNCTION topo.tell_what_is_kept(graph topo.graph, spans tstzmultirange) RETURNS void
+CREATE FUNCTION topo.tell_what_is_kept(graph topo.graph, begin timestamptz, edges boolean) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
@@ -72,16 +74,16 @@ DECLARE
 	since timestamptz;
 BEGIN
 	-- what has been kept long enough may be there still; what came late may be younger
-	IF lower(spans) >= topo.clock() - (SELECT max(g.retention) FROM topo.edge_grains(graph.name) g) THEN
+	IF begin >= topo.clock() - (SELECT max(g.retention) FROM topo.grain g WHERE g.graph = graph.name AND g.edges = tell_what_is_kept.edges) THEN
 		RETURN;
 	END IF;
-	since := topo.kept_since(graph);
-	IF lower(spans) < since THEN
-		RAISE NOTICE 'graph "%" keeps no windows from before %', graph.name, since;
+	since := topo.kept_since(graph, edges);
+	IF begin < since THEN
+		RAISE NOTICE 'graph "%" keeps no % from before %', graph.name, CASE WHEN edges THEN 'windows' ELSE 'hops' END, since;
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION topo.tell_what_is_kept(topo.graph, tstzmultirange) IS 'a notice where ranges begin before what a graph keeps';
+COMMENT ON FUNCTION topo.tell_what_is_kept(topo.graph, timestamptz, boolean) IS 'a notice where a range begins before what a graph keeps of edges, or of reports';
 
 CREATE FUNCTION topo.tell_what_is_widened(graph topo.graph, width interval, asked tstzmultirange, answered tstzmultirange) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -143,7 +145,7 @@ DECLARE
 	kept tstzmultirange; -- whole windows, of which nothing shorter is left
 	taken tstzmultirange;
 BEGIN
-	PERFORM topo.tell_what_is_kept(graph, asked);
+	PERFORM topo.tell_what_is_kept(graph, lower(asked), true);
 	FOR i IN REVERSE cardinality(grains)..2 LOOP
 		kept := topo.whole_windows_over(rest * topo.sealed_windows(graph.schema_name, grains[i - 1].width, range_merge(rest)), grains[i].width);
 		PERFORM topo.tell_what_is_widened(graph, grains[i].width, asked, kept);

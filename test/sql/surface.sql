@@ -18,7 +18,8 @@ INSERT INTO wanted VALUES
 	('edges', '{during,graphs,level}', 0), ('hops', '{during}', 0), ('mermaid', '{}', 0), ('dot', '{}', 0),
 	('traverse', '{start,direction,max_depth,graphs,during,edge_types,node_filter,edge_limit,edge_order,max_nodes,after}', 1),
 	('upstream', '{name,max_depth}', 1), ('downstream', '{name,max_depth}', 1), ('blast_radius', '{name}', 1),
-	('shortest_path', '{a,b}', 2), ('reachable_count', '{start,direction,max_depth}', 1);
+	('shortest_path', '{a,b}', 2), ('reachable_count', '{start,direction,max_depth}', 1),
+	('as_of', '{at}', 1), ('diff', '{before,after,graphs,level}', 2), ('history', '{source,target,during,step}', 2);
 SELECT w.name, w.leading_args AS missing_or_otherwise
 FROM wanted w
 WHERE NOT EXISTS (
@@ -59,6 +60,7 @@ ORDER BY 1, 2;
 -- Set-returning questions by what they return.
 SELECT w.name, w.result AS missing_result
 FROM (VALUES ('edges', '{source,target,graphs,connections,bytes_sent,bytes_received,requests,errors,p50_ms,p99_ms,first_seen,last_seen,via,confidence}'::text[]),
+			 ('diff', '{change,source,target,graph}'), ('history', '{bucket,requests,errors,p50_ms,p99_ms,connections,bytes_sent,bytes_received}'),
 			 ('traverse', '{node,node_type,depth,parent,graphs}')) w (name, result)
 WHERE NOT EXISTS (
 	SELECT FROM pg_proc p
