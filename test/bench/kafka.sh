@@ -3,11 +3,12 @@
 # kafka.sh: from Kafka to committed, resolved windows.  Sourced by run.sh, which
 # has a server.
 #
-#	flow, otlp_proto	records and spans a second, beside a bare poll loop over the same
+#	flow, spans			records and spans a second, beside a bare poll loop over the same
 #						topic: KAFKA_ROUNDS times in turn, and the median is told
 #	backlog				a long topic: the worker's memory and the source's lag meanwhile
 #	latency				from producing a record to seeing it in edges(), at a steady rate
 
+KAFKA_PARTS=${KAFKA_PARTS:-flow spans latency backlog}
 KAFKA_ROUNDS=${KAFKA_ROUNDS:-3}
 KAFKA_RECORDS=${KAFKA_RECORDS:-1000000}
 KAFKA_MESSAGES=${KAFKA_MESSAGES:-9600} # of spans
@@ -141,10 +142,10 @@ bench_kafka_latency() {
 }
 
 bench_kafka() {
+	local part
 	make -s -f "$TOP/test/lib/kafka.mk"
 	kafka_start "$FLEET_DIR/kafka"
-	bench_kafka_flow
-	bench_kafka_spans
-	bench_kafka_latency
-	[ "$KAFKA_BACKLOG" -eq 0 ] || bench_kafka_backlog
+	for part in $KAFKA_PARTS; do
+		"bench_kafka_$part"
+	done
 }
