@@ -116,27 +116,34 @@ subtest 'a worker that was thought dead comes back in the middle of a batch' => 
 
 subtest 'two that take over from each other again and again' => sub {
 	my $template = numbered('fight', 2);
-	my ($partitions, $records) = (4, 1200);
+	my ($partitions, $chunks, $chunk) = (4, 30, 200);
+	my $total = $chunks * $chunk;
 	my $said = '';
 
 	$kafka->tool('create', 'fight', $partitions);
 	add_topic($node, $kafka, 'fight', 'fight');
 	catch_up($node, 'fight');
-	pause_topic($node, 'fight');
-	$kafka->tool('generate', 'fight', $partitions * $records, '--template', $template);
 	# the template, with the number put in
 	my $message = "'" . $template . "'";
 	$message =~ s/\{n:(\d+)\}/' || (o * $partitions + p) % $1 || '/g;
 	$node->safe_psql('postgres', "CREATE FUNCTION message(p integer, o bigint) RETURNS text LANGUAGE sql IMMUTABLE RETURN $message");
+	$node->safe_psql('postgres', slurp_file("$lib/kafka_rival.sql"));
+	$node->safe_psql('postgres', 'INSERT INTO made VALUES (0)');
+	my $rival = IPC::Run::start(
+		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-c',
+			'CALL rival(' . id_of('fight') . ", $partitions, $total / $partitions, 3, 40)" ],
+		'>', \$said, '2>&1', IPC::Run::timeout(120));
+	# at a rate that leaves something for both
+	foreach my $made (map { $_ * $chunk } 0 .. $chunks - 1)
+	{
+		$kafka->tool('generate', 'fight', $chunk, '--template', $template, '--first', $made, '--rate', 4 * $chunk);
+		$node->safe_psql('postgres', sprintf 'UPDATE made SET records = %d', ($made + $chunk) / $partitions);
+	}
 	is( $node->safe_psql('postgres', 'SELECT message(3, 2)'),
 		($kafka->tool('print', 'fight') =~ /^3\t2\t\t(.*)$/m)[0], 'the rival knows the records');
-	$node->safe_psql('postgres', slurp_file("$lib/kafka_rival.sql"));
-	resume_topic($node, 'fight');
-	$node->poll_query_until('postgres', q{SELECT sum(next_offset) > 0 FROM topo.source_status WHERE source = 'fight'}) or die 'nothing is read';
-	IPC::Run::run([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-c', 'CALL rival(' . id_of('fight') . ", $partitions, $records, 3, 60)" ],
-		'>', \$said, '2>&1', IPC::Run::timeout(120)) or diag($said);
+	$rival->finish or diag($said);
 	catch_up($node, 'fight');
-	is_exact($node, 'postgres', 'fight', 'fight', $partitions * $records, 'between them');
+	is_exact($node, 'postgres', 'fight', 'fight', $total, 'between them');
 	my ($rounds, $count) = split /\|/, $node->safe_psql('postgres', 'TABLE fight');
 	my $fenced = () = log_of($node) =~ /another worker has taken this source over/g;
 	cmp_ok($rounds, '>=', 3, "the rival took over $rounds times, and took $count records");
