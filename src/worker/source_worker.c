@@ -216,15 +216,29 @@ answer_requests(slot_requests requests)
 	ConditionVariableBroadcast(&registry_get()->changed);
 }
 
+/*
+ * Turns begin topology.flush_interval after each other; where a turn takes longer, the
+ * worker still rests for a moment.
+ */
+static long
+pause_ms(TimestampTz begin)
+{
+	long took = TimestampDifferenceMilliseconds(begin, GetCurrentTimestamp());
+
+	if (self.waited)
+		return MARKED_INTERVAL_MS;
+	return Max(topology_flush_interval - took, topology_flush_interval / 10);
+}
+
+/* Sleep after a turn that began then. */
 static void
-wait_for_news(void)
+wait_for_news(TimestampTz begin)
 {
 	int fd = self.job->routine->wait_fd(self.job);
 	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
 
-	WaitLatchOrSocket(
-		MyLatch, fd >= 0 ? events | WL_SOCKET_READABLE : events, fd >= 0 ? fd : PGINVALID_SOCKET,
-		self.waited ? MARKED_INTERVAL_MS : topology_flush_interval, PG_WAIT_EXTENSION);
+	WaitLatchOrSocket(MyLatch, fd >= 0 ? events | WL_SOCKET_READABLE : events,
+					  fd >= 0 ? fd : PGINVALID_SOCKET, pause_ms(begin), PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	self.job->routine->clear_wakeup(self.job);
 	slot_worker_reload();
@@ -242,6 +256,7 @@ run_source(void)
 	self.next_resolve = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TURN_MS);
 	while (slot_worker_is_wanted(&self.base))
 	{
+		TimestampTz begin = GetCurrentTimestamp();
 		slot_requests requests = accept_requests();
 
 		if (!slot_worker_has_extension())
@@ -252,7 +267,7 @@ run_source(void)
 		if (!take_news() || !may_postpone())
 			resolve_news();
 		answer_requests(requests);
-		wait_for_news();
+		wait_for_news(begin);
 	}
 }
 
