@@ -46,11 +46,13 @@ kafka_source() {
 	SQL
 }
 
-kafka_worker_peak_kb() {
-	awk '/VmHWM/ { print $2 }' "/proc/$(kafka_sql -c "SELECT pid FROM topo.source_workers()")/status"
+# The most that the worker's process had, and what of it is shared buffers now: in MB.
+kafka_worker_memory() {
+	awk '/VmHWM/ { most = $2 } /RssShmem/ { shared = $2 } END { printf "%.0f %.0f\n", most / 1024, shared / 1024 }' \
+		"/proc/$(kafka_sql -c "SELECT pid FROM topo.source_workers()")/status"
 }
 
-# One round: "messages bytes poll-loop-ms source-ms peak-kb taken in-the-map".
+# One round: "messages bytes poll-loop-ms source-ms peak-mb shared-mb taken in-the-map".
 kafka_round() {
 	local messages bytes seconds begin
 	kafka_database
@@ -59,7 +61,7 @@ kafka_round() {
 	kafka_source "$1" "$2"
 	kafka_sql -c "SELECT topo.wait_for_source('bench', '10 minutes')" -c "SELECT topo.flush()" >/dev/null
 	echo "$messages $bytes $(awk -v s="$seconds" 'BEGIN { printf "%.0f", s * 1000 }') $(($(now_ms) - begin))" \
-		"$(kafka_worker_peak_kb) $(kafka_sql -F ' ' -c "SELECT sum(records), ($3) FROM topo.source_status")"
+		"$(kafka_worker_memory) $(kafka_sql -F ' ' -c "SELECT sum(records), ($3) FROM topo.source_status")"
 	kafka_no_database
 }
 
@@ -68,30 +70,32 @@ kafka_ratio() {
 	local round
 	for ((round = 0; round < KAFKA_ROUNDS; round++)); do
 		kafka_round "$2" "$1" "$4"
-	done | awk -v format="$1" -v unit="$3" '
+	done | awk -v format="$1" -v unit="$3" -v counted="$5" '
 		function median(values, count, i, j, swap) {
 			for (i = 2; i <= count; i++)
 				for (j = i; j > 1 && values[j - 1] > values[j]; j--) { swap = values[j]; values[j] = values[j - 1]; values[j - 1] = swap }
 			return values[int((count + 1) / 2)]
 		}
-		{ messages = $1; bytes = $2; poll[NR] = $3; took[NR] = $4; ratio[NR] = $3 / $4; taken = $6; counted = $7; if ($5 > peak) peak = $5 }
+		{ messages = $1; bytes = $2; poll[NR] = $3; took[NR] = $4; ratio[NR] = $3 / $4; taken = $7; found = $8 }
+		$5 - $6 > own { own = $5 - $6; shared = $6 }
 		END {
-			printf "%s: %d %s in %d messages of %d bytes; bare poll loop %.0f a second, committed and resolved %.0f a second: ratio %.2f, the median of %d rounds (bar: 0.4); %d in the map; peak memory of the worker %d MB\n",
-				format, taken, unit, messages, bytes / messages, taken / median(poll, NR) * 1000, taken / median(took, NR) * 1000,
-				median(ratio, NR), NR, counted, peak / 1024 }'
+			printf "%s: %d %s in %d messages of %d bytes; %d %s in the map\n", format, taken, unit, messages, bytes / messages, found, counted
+			printf "\tbare poll loop %.0f a second, committed and resolved %.0f a second: ratio %.2f, medians of %d rounds (bar: 0.4)\n",
+				taken / median(poll, NR) * 1000, taken / median(took, NR) * 1000, median(ratio, NR), NR
+			printf "\tpeak memory of the worker %d MB, and %d MB of shared buffers\n", own, shared }'
 }
 
 bench_kafka_flow() {
 	topic create bench-flow 4
 	topic generate bench-flow "$KAFKA_RECORDS" --template "$KAFKA_TEMPLATE"
-	kafka_ratio flow bench-flow records "SELECT sum(connections) FROM topo.edges()"
+	kafka_ratio flow bench-flow records "SELECT sum(connections) FROM topo.edges()" connections
 	topic delete bench-flow
 }
 
 bench_kafka_spans() {
 	topic create bench-spans 4
 	topic generate bench-spans "$KAFKA_MESSAGES" --spans
-	kafka_ratio otlp_proto bench-spans spans "SELECT sum(requests) FROM topo.edges()"
+	kafka_ratio otlp_proto bench-spans spans "SELECT sum(requests) FROM topo.edges()" calls
 	topic delete bench-spans
 }
 
@@ -107,21 +111,23 @@ kafka_watch() {
 }
 
 bench_kafka_backlog() {
-	local bound
+	local begin own shared
 	topic create bench-backlog 4
 	topic generate bench-backlog "$KAFKA_BACKLOG" --template "$KAFKA_SMALL"
 	kafka_database
-	# what the README says that a worker may use
-	bound=$(kafka_sql -c "SELECT (pg_size_bytes(current_setting('shared_buffers')) + 2 * pg_size_bytes(current_setting('topology.batch_memory'))) / 1024 / 1024 + 96")
-	local begin
 	begin=$(now_ms)
 	kafka_source bench-backlog flow
 	kafka_watch | awk -v n="$KAFKA_BACKLOG" '
 		{ looks++; right += $1 + $2 == n }
-		END { printf "backlog: %d records; records taken and lag added up to that in %d of %d looks\n", n, right, looks }'
-	awk -v n="$KAFKA_BACKLOG" -v t="$(($(now_ms) - begin))" -v p="$(kafka_worker_peak_kb)" -v b="$bound" \
-		-v m="$(kafka_sql -c "SHOW topology.batch_memory")" 'BEGIN {
-			printf "taken at %.0f a second; with topology.batch_memory = %s, peak memory of the worker %d MB (bound: %d MB)\n", n / t * 1000, m, p / 1024, b }'
+		END { printf "backlog: %d records; in %d of %d looks, what was taken and the lag were just that together\n", n, right, looks }'
+	begin=$(($(now_ms) - begin))
+	read -r own shared < <(kafka_worker_memory)
+	# as the README has it
+	kafka_sql -F ' ' -c "SELECT current_setting('topology.batch_memory'),
+		96 + (2 * pg_size_bytes(current_setting('topology.batch_memory')) + pg_size_bytes(current_setting('topology.resolve_memory'))) / 1048576" |
+		awk -v n="$KAFKA_BACKLOG" -v ms="$begin" -v most="$own" -v shared="$shared" '{
+			printf "\t%.0f a second; topology.batch_memory is %s: peak memory of the worker %d MB (bound: %d MB), and %d MB of shared buffers\n",
+				n / ms * 1000, $1, most - shared, $2, shared }'
 	kafka_no_database
 	topic delete bench-backlog
 }

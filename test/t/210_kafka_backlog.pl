@@ -41,8 +41,8 @@ is($wrong, 0, 'what was taken and what is left are all there is, whenever one lo
 cmp_ok(scalar keys %seen, '>', 3, 'which was done while it went down');
 
 my $peak = memory_peak_of(worker_of($node, 'postgres', 'topic'));
-# shared buffers, what a worker takes anyway, and twice each of the two settings: as the README has it
-my $bound = 16 + 96 + 2 * 2 + 2 * 16;
+# shared buffers, what a worker takes anyway, and by its two settings: as the README has it
+my $bound = 16 + 96 + 2 * 2 + 16;
 cmp_ok($peak, '<', $bound, "the worker took $peak MB of $bound at the most");
 
 $node->safe_psql('postgres', 'SELECT topo.flush()');
