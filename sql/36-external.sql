@@ -97,6 +97,10 @@ BEGIN
 	WITH used AS (
 		SELECT w.src AS node FROM topo_network.edge_window w
 		UNION SELECT w.dst FROM topo_network.edge_window w
+		UNION SELECT h.src FROM topo_network.edge_hour h
+		UNION SELECT h.dst FROM topo_network.edge_hour h
+		UNION SELECT d.src FROM topo_network.edge_day d
+		UNION SELECT d.dst FROM topo_network.edge_day d
 		UNION SELECT e.src FROM topo_network.live_edge e
 		UNION SELECT e.dst FROM topo_network.live_edge e
 	)

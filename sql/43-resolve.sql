@@ -141,7 +141,7 @@ BEGIN
 		SELECT t.bucket, t.id, coalesce(topo.app_of(n), t.id) AS app, i.node IS NOT NULL AS between,
 			   i.node IS NOT NULL AND EXISTS (
 				SELECT FROM topo.address a JOIN topo.reporter p ON p.address = a.address AND p.scope = a.scope
-				WHERE a.node = t.id AND a.valid @> t.bucket AND p.valid && tstzrange(t.bucket, t.bucket + interval '10 seconds')) AS reports,
+				WHERE a.node = t.id AND a.valid && tstzrange(t.bucket, t.bucket + interval '10 seconds') AND p.valid && tstzrange(t.bucket, t.bucket + interval '10 seconds')) AS reports,
 			   coalesce(topo.node_label(n.type, n.name), s.name) AS label
 		FROM (SELECT bucket, src AS id FROM through UNION SELECT bucket, dst FROM through) t
 			 LEFT JOIN topo.node n ON n.id = t.id

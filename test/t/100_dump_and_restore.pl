@@ -10,7 +10,8 @@ need_kernel();
 
 my $hosts = network('client', 'server');
 my ($client, $server) = @{$hosts}{qw(client server)};
-my $node = new_server('dump');
+# nothing is made or dropped between the two looks
+my $node = new_server('dump', conf => "topology.maintenance_interval = 0\n");
 my $file = $node->basedir . '/dump.custom';
 
 add_ebpf_source($node, pin('dump'));

@@ -52,8 +52,8 @@ sub take_messages
 
 	if (defined $kill_at)
 	{
-		$node->poll_query_until('postgres', "SELECT count(*) <= $kill_at FROM message")
-		  or die 'no messages are taken';
+		# waited for where they are taken: a poll from here would come too late
+		$node->safe_psql('postgres', "DO \$\$ BEGIN WHILE (SELECT count(*) > $kill_at FROM message) LOOP PERFORM pg_sleep(0.002); END LOOP; END \$\$");
 		$node->stop('immediate');
 	}
 	$_->finish foreach @sessions;
