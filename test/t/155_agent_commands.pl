@@ -135,6 +135,7 @@ like($agent->said, qr/were replaced|could not open/, 'with the reason');
 
 # whoever reads its output has gone
 my $command = join ' ', agent(), 'run --stdout --interval 0.1 --dir', $dir;
-my ($result) = as_root('bash', '-c', "$command 2>/dev/null | head -n 1 >/dev/null; echo \${PIPESTATUS[0]}");
+my $calls = 'while :; do (exec 3<>/dev/tcp/127.0.0.1/9) 2>/dev/null; done & trap "kill $!" EXIT;';
+my ($result) = as_root('bash', '-c', "$calls $command 2>/dev/null | head -n 1 >/dev/null; echo \${PIPESTATUS[0]}");
 is($result, 4, 'nobody reads its output: exit code 4');
 done_testing();
