@@ -30,6 +30,7 @@ my $node = new_server('once',
 	conf => "topology.batch_memory = '1MB'\ntopology.restart_delay_max = 1s\nrestart_after_crash = on\nlog_statement = none\n");
 my $taken = 'SELECT coalesce(sum(records), 0) FROM topo.source_status';
 my %killed;
+my $last_worker = 0; # that was killed
 
 sub wait_until
 {
@@ -65,6 +66,7 @@ my %kill = (
 	worker => sub {
 		my $pid = eval { worker_of($node, 'postgres', 'topic') } or return;
 		kill 'KILL', $pid;
+		$last_worker = $pid;
 		# the server starts its processes again by itself
 		return sub { };
 	},
@@ -124,7 +126,8 @@ foreach my $round (1 .. @strikes)
 }
 note(sprintf '%d taken when the last was killed, after %.0f s', $seen, time - $begin);
 
-wait_until('the server', sub { defined progress() });
+# not the one that has not noticed yet that it has to start again
+wait_until('the server', sub { my $pid = eval { worker_of($node, 'postgres', 'topic') }; defined $pid && $pid ne $last_worker });
 $node->safe_psql('postgres', "SELECT topo.wait_for_source('topic', '$patience s')");
 $node->safe_psql('postgres', 'SELECT topo.flush()');
 my $kills = ($killed{worker} // 0) + $killed{server} + $killed{broker};
