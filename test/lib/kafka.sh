@@ -59,6 +59,9 @@ kafka_tool()
 	"${TOPOLOGY_KAFKA_TOOL:-${KAFKA_LIB%/*}/../../build/kafka_tool}" "$@"
 }
 
+# An id for a new cluster; without the minus of base64url, which would be taken for an option.
+_kafka_new_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'xy' | tr -d =; }
+
 # A port below those that the kernel gives to clients, so that it stays free.
 _kafka_free_port()
 {
@@ -200,7 +203,7 @@ kafka_prepare()
 	else
 		_kafka_properties "$dir" "${ports[@]:0:2}" "127.0.0.1:${ports[1]}" >"$dir/server.properties"
 	fi
-	_kafka_format "$dir" "$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)" --standalone
+	_kafka_format "$dir" "$(_kafka_new_id)" --standalone
 }
 
 # Become the broker.
