@@ -159,7 +159,9 @@ append_edges(StringInfo text, const edge_scope *scope, int graph, edge_direction
 		append_measured(text, scope, g);
 		appendStringInfoString(text, ") m USING (src, dst, type)");
 	}
-	appendStringInfo(text, " WHERE l.level = '%c' AND l.%s = ANY ($1)", scope->level, near);
+	appendStringInfo(text, " WHERE l.level = '%c'", scope->level);
+	if (!scope->everywhere)
+		appendStringInfo(text, " AND l.%s = ANY ($1)", near);
 	if (scope->typed)
 		appendStringInfoString(text, " AND l.type + 0 = ANY ($2)");
 }

@@ -137,10 +137,14 @@ make_label(const text *type, const text *name)
 	return label;
 }
 
+/* Where the name of a node goes. */
+typedef void **(*name_place)(const void *nodes, int64 id);
+
 /* Where names go, and the ids that are to be looked up next. */
 typedef struct naming
 {
-	const traversal *result;
+	const void *nodes;
+	name_place place;
 	MemoryContext memory;
 	int64 ids[QUERY_CHUNK];
 	size_t count;
@@ -162,14 +166,14 @@ static void
 take_name(void *context, TupleTableSlot *slot)
 {
 	naming *names = context;
-	traverse_node *node = traverse_find(names->result, DatumGetInt64(slot->tts_values[0]));
+	void **place = names->place(names->nodes, DatumGetInt64(slot->tts_values[0]));
 	text *type = DatumGetTextPP(slot->tts_values[1]);
 	MemoryContext old = MemoryContextSwitchTo(names->memory);
 	node_name *name = palloc(sizeof(node_name));
 
 	name->type = share_type(names, type);
 	name->label = make_label(type, DatumGetTextPP(slot->tts_values[2]));
-	node->named = name;
+	*place = name;
 	MemoryContextSwitchTo(old);
 }
 
@@ -185,21 +189,32 @@ find_chunk(naming *names)
 }
 
 static void
-add_id(void *context, traverse_node *node)
+add_id(naming *names, int64 id)
 {
-	naming *names = context;
-
-	names->ids[names->count++] = node->id;
+	names->ids[names->count++] = id;
 	if (names->count == QUERY_CHUNK)
 		find_chunk(names);
 }
 
+static void
+add_node(void *context, traverse_node *node)
+{
+	add_id(context, node->id);
+}
+
+static void **
+place_in_traversal(const void *nodes, int64 id)
+{
+	return &traverse_find(nodes, id)->named;
+}
+
 static naming *
-begin_naming(const traversal *result)
+begin_naming(const void *nodes, name_place place)
 {
 	naming *names = palloc0(sizeof(naming));
 
-	names->result = result;
+	names->nodes = nodes;
+	names->place = place;
 	names->memory = CurrentMemoryContext;
 	return names;
 }
@@ -215,20 +230,65 @@ finish_naming(naming *names)
 void
 node_names_find(const traversal *result, int32 least_depth)
 {
-	naming *names = begin_naming(result);
+	naming *names = begin_naming(result, place_in_traversal);
 
-	traverse_each(result, least_depth, add_id, names);
+	traverse_each(result, least_depth, add_node, names);
 	finish_naming(names);
 }
 
 void
 node_names_find_some(const traversal *result, traverse_node **nodes, size_t count)
 {
-	naming *names = begin_naming(result);
+	naming *names = begin_naming(result, place_in_traversal);
 
 	for (size_t i = 0; i < count; i++)
-		add_id(names, nodes[i]);
+		add_id(names, nodes[i]->id);
 	finish_naming(names);
+}
+
+/* Names beside the ids that they are of. */
+typedef struct id_names
+{
+	const int64 *ids;
+	size_t count;
+	node_name **names;
+} id_names;
+
+static void **
+place_by_id(const void *nodes, int64 id)
+{
+	const id_names *all = nodes;
+	size_t low = 0;
+	size_t high = all->count;
+
+	while (low < high)
+	{
+		size_t middle = low + (high - low) / 2;
+
+		if (all->ids[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (void **) &all->names[low];
+}
+
+node_name **
+node_names_of(const int64 *ids, size_t count)
+{
+	id_names all = {
+		.ids = ids,
+		.count = count,
+		.names =
+			MemoryContextAllocExtended(CurrentMemoryContext, Max(count, 1) * sizeof(node_name *),
+									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO),
+	};
+	naming *names = begin_naming(&all, place_by_id);
+
+	for (size_t i = 0; i < count; i++)
+		add_id(names, ids[i]);
+	finish_naming(names);
+	return all.names;
 }
 
 int

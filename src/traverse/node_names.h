@@ -30,6 +30,12 @@ extern void node_names_find(const traversal *result, int32 least_depth);
 /* The same for some nodes of the result. */
 extern void node_names_find_some(const traversal *result, traverse_node **nodes, size_t count);
 
+/*
+ * The names of count nodes, whose ids ascend: an array of as many, NULL where
+ * topo.node has no such node that the user may see.
+ */
+extern node_name **node_names_of(const int64 *ids, size_t count);
+
 /* Order of labels: by their bytes, as COLLATE "C". */
 extern int node_label_compare(const text *a, const text *b);
 

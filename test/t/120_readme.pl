@@ -45,7 +45,7 @@ for my $block (@blocks)
 		chdir $here;
 		$node->safe_psql('postgres', 'SELECT topo.flush()');
 	}
-	if ($block =~ /FROM topo\.(edges|blast_radius|downstream|shortest_path|hops|traverse)\(|reachable_count/)
+	if ($block =~ /FROM topo\.(edges|blast_radius|downstream|shortest_path|paths|components|hops|traverse)\(|reachable_count/)
 	{
 		isnt($out, '', 'and has an answer');
 		$asked++;
