@@ -4,15 +4,19 @@ SET client_min_messages = warning;
 SET timezone = 'UTC';
 
 -- Drawn from hashes, so that it is the same in every run: a third comes hours late, a
--- tenth up to a hundred days.  One of four is a flow, the others are calls.
+-- tenth up to a hundred days.  One of four is a flow, the others are calls.  There are
+-- more of them in the nights in which clocks are changed.
 CREATE TABLE coming AS
 SELECT n, r.at, r.at + CASE WHEN h % 10 = 0 THEN h % 97 * interval '1 day' WHEN h % 3 = 0 THEN interval '20 hours' ELSE interval '30 seconds' END AS comes,
 	   CASE n % 4 WHEN 0 THEN 'network' ELSE 'ipc' END AS graph,
 	   h % 7 AS client, h / 7 % 5 AS server, 3 + h % 50 AS amount, h % 3 AS errors, 1 + h % 1000 AS ms
-FROM (SELECT n, date_bin('10 seconds', '2025-01-01 00:00Z'::timestamptz + (hashint8extended(n, 1) & 1073741823) / 1073741824.0 * interval '364 days', '2000-01-01Z')
-				+ interval '2 seconds' AS at,
+FROM (SELECT n, date_bin('10 seconds', begin + (hashint8extended(n, 1) & 1073741823) / 1073741824.0 * span, '2000-01-01Z') + interval '2 seconds' AS at,
 			 (hashint8extended(n, 2) & 1073741823)::integer AS h
-	  FROM generate_series(1::bigint, 2400) n) r;
+	  FROM (SELECT n, '2025-01-01 00:00Z'::timestamptz AS begin, interval '364 days' AS span FROM generate_series(1::bigint, 2400) n
+			UNION ALL
+			SELECT 10000 * night + n, changed - interval '30 hours', interval '60 hours'
+			FROM unnest('{2025-03-09 07:00Z,2025-03-30 01:00Z,2025-04-05 15:00Z,2025-10-04 15:30Z,2025-10-26 01:00Z,2025-11-02 06:00Z}'::timestamptz[])
+				 WITH ORDINALITY c (changed, night), generate_series(1::bigint, 100) n) k) r;
 
 -- The raw records that have come.
 CREATE TABLE come (LIKE coming);
@@ -148,11 +152,12 @@ CREATE FUNCTION answers(many integer, at timestamptz, OUT with_edges bigint, OUT
 $$;
 
 -- The buckets of a series, in the session's time zone, in which a server's calls are otherwise
--- than those of its records: a window is counted where it begins, or in the first.
+-- than those of its records: a window is counted where it begins, or in the first; hours are
+-- counted from midnight, days are those of the zone.
 CREATE FUNCTION wrong_buckets(server text, during tstzrange, unit text, at timestamptz, OUT buckets bigint, OUT wrong text) LANGUAGE sql AS $$
 	SELECT count(*), string_agg(bucket::text, ' ') FILTER (WHERE (m.requests, m.errors) IS DISTINCT FROM (coalesce(e.requests, 0), coalesce(e.errors, 0)))
 	FROM topo.history(NULL, wrong_buckets.server, during, ('1 ' || unit)::interval, '{ipc}') m
-		 FULL JOIN (SELECT date_trunc(unit, greatest(r.bucket, lower(during))) AS bucket, sum(r.amount)::bigint AS requests, sum(r.errors)::bigint AS errors
-					FROM records_left('ipc', at) r
+		 FULL JOIN (SELECT CASE unit WHEN 'hour' THEN date_bin('1 hour', w, date_trunc('day', lower(during))) ELSE date_trunc(unit, w) END AS bucket, sum(r.amount)::bigint AS requests, sum(r.errors)::bigint AS errors
+					FROM records_left('ipc', at) r CROSS JOIN LATERAL (SELECT greatest(r.bucket, lower(during)) AS w) b
 					WHERE r.server = wrong_buckets.server AND tstzrange(r.bucket, r.bucket + r.width) && during GROUP BY 1) e USING (bucket)
 $$;
