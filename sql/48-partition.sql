@@ -8,8 +8,8 @@
 -- Locks.  Making a partition takes SHARE UPDATE EXCLUSIVE on the table:
 -- readers and writers go on, makers queue.  Who writes has made sure of the
 -- partition, and holds ROW EXCLUSIVE on the table since then.  Dropping one takes
--- ACCESS EXCLUSIVE, and gives up after 100 ms, since the next round of maintenance
--- tries again and ingest must not wait.
+-- ACCESS EXCLUSIVE.  Maintenance gives up on either after 100 ms, since its next round
+-- tries again: ingest must not wait, nor be waited for by who holds what it needs next.
 --
 
 CREATE FUNCTION topo.existing_grain(graph text, width interval) RETURNS topo.grain
@@ -143,24 +143,28 @@ COMMENT ON FUNCTION topo.ensure_partitions(text, interval, tstzrange) IS
 'make the partitions, for a graph''s windows of one width, that a range of time needs; quick when they are there';
 
 CREATE FUNCTION topo.make_partitions_ahead() RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
+SET lock_timeout = '100ms'
 AS $$
-	SELECT topo.ensure_partitions(r.graph, r.width, tstzrange(topo.clock(), topo.clock() + r.partition))
-	FROM topo.grain r JOIN topo.graph g ON g.name = r.graph
-	WHERE to_regclass(format('%I.%I', g.schema_name, r.relation)) IS NOT NULL
-	ORDER BY r.graph, r.width
+DECLARE
+	due record;
+BEGIN
+	FOR due IN
+		SELECT r.graph, r.width, tstzrange(topo.clock(), topo.clock() + r.partition) AS during
+		FROM topo.grain r JOIN topo.graph g ON g.name = r.graph
+		WHERE to_regclass(format('%I.%I', g.schema_name, r.relation)) IS NOT NULL
+		ORDER BY r.graph, r.width
+	LOOP
+		BEGIN
+			PERFORM topo.ensure_partitions(due.graph, due.width, due.during);
+		EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+			RAISE DEBUG 'windows of graph "%" are in use: %', due.graph, SQLERRM;
+		END;
+	END LOOP;
+END
 $$;
-COMMENT ON FUNCTION topo.make_partitions_ahead() IS 'make the current and the next partition of every table of windows';
-
-CREATE FUNCTION topo.partition_bound(bound text, edge text) RETURNS timestamptz
-LANGUAGE sql STABLE PARALLEL SAFE STRICT
-SET search_path = pg_catalog, topo, pg_temp
-AS $$
-	SELECT (regexp_match(bound, edge || ' [(]''([^'']+)''[)]'))[1]::timestamptz
-$$;
-COMMENT ON FUNCTION topo.partition_bound(text, text) IS
-'the FROM or TO of a partition''s bounds, written with a time zone; NULL: it has none';
+COMMENT ON FUNCTION topo.make_partitions_ahead() IS 'make the current and the next partition of every table of windows, but of those where somebody else is making one';
 
 CREATE FUNCTION topo.partitions(schema name, relation name)
 RETURNS TABLE (name name, partition regclass, during tstzrange)
@@ -169,7 +173,8 @@ SET search_path = pg_catalog, topo, pg_temp
 SET timezone = 'UTC'
 SET datestyle = 'ISO'
 AS $$
-	SELECT c.relname, c.oid::regclass, tstzrange(topo.partition_bound(b, 'FROM'), topo.partition_bound(b, 'TO'))
+	SELECT c.relname, c.oid::regclass,
+		   tstzrange((regexp_match(b, 'FROM [(]''([^'']+)'))[1]::timestamptz, (regexp_match(b, 'TO [(]''([^'']+)'))[1]::timestamptz)
 	FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid CROSS JOIN LATERAL pg_get_expr(c.relpartbound, c.oid) b
 	WHERE i.inhparent = to_regclass(format('%I.%I', schema, relation))
 	ORDER BY 3

@@ -141,29 +141,38 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.expired_partitions() IS 'partitions of windows that are all older than their retention, shortest windows first';
 
-CREATE FUNCTION topo.expire_next() RETURNS boolean
+CREATE FUNCTION topo.expire_windows(most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
 	expired record;
 	long topo.grain;
+	dropped integer := 0;
 BEGIN
 	IF NOT topo.lock_windows() THEN
-		RETURN false;
+		RETURN 0;
 	END IF;
 	FOR expired IN SELECT * FROM topo.expired_partitions() LOOP
+		EXIT WHEN dropped >= most;
 		long := topo.longer_grain(expired.grain);
 		IF long.edges AND (expired.grain).edges AND NOT lower_inf(expired.during) THEN
 			PERFORM topo.mark_missing_rollups(expired.graph, expired.grain, long, expired.during);
 		END IF;
 		IF NOT topo.is_needed(expired.graph, expired.grain, expired.during)
 		   AND topo.expire(expired.graph, expired.grain, expired.partition, expired.during) THEN
-			RETURN true;
+			dropped := dropped + 1;
 		END IF;
 	END LOOP;
-	RETURN false;
+	RETURN dropped;
 END
 $$;
+COMMENT ON FUNCTION topo.expire_windows(integer) IS
+'drop at most so many partitions whose windows are older than their retention; returns how many: none that is needed, or where somebody is in the way';
+
+CREATE FUNCTION topo.expire_next() RETURNS boolean
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$ SELECT topo.expire_windows(1) > 0 $$;
 COMMENT ON FUNCTION topo.expire_next() IS
 'drop one partition whose windows are older than their retention; false: there is none, or somebody is in the way';

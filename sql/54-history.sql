@@ -4,8 +4,8 @@
 -- The buckets of a series are whole steps that overlap the range.  A step of months or
 -- days is one of the session's time zone, so a day may have 23 or 25 hours; any other is
 -- a fixed span, counted from the midnight before the range.  A window is counted in the
--- bucket that it begins in; where minutes are gone, and a bucket is not one of whole
--- hours or days of UTC, that is as exact as can be.
+-- bucket that it begins in, or in the first where it begins before; where minutes are
+-- gone, and a bucket is not one of whole hours or days of UTC, that is as exact as can be.
 --
 -- Cost: that of the windows of the range, all edges of them, since they are found by time.
 --

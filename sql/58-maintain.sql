@@ -23,7 +23,7 @@ BEGIN
 	WHILE topo.merge_next_minute() LOOP END LOOP;
 	WHILE topo.roll_up_next() LOOP END LOOP;
 	-- last, since its locks are the strongest and last until commit
-	WHILE topo.expire_next() LOOP END LOOP;
+	PERFORM topo.expire_windows(1000);
 END
 $$;
 COMMENT ON FUNCTION topo.maintain_windows() IS
