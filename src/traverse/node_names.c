@@ -115,8 +115,8 @@ node_ids(char **labels, size_t count, bool *any_cluster)
 	return found.ids;
 }
 
-static text *
-make_label(const text *type, const text *name)
+text *
+node_label_make(const text *type, const text *name)
 {
 	static const char app[] = "app";
 	const char *name_data = VARDATA_ANY(name);
@@ -168,7 +168,7 @@ take_name(void *context, TupleTableSlot *slot)
 	node_name *name = palloc(sizeof(node_name));
 
 	name->type = share_type(names, type);
-	name->label = make_label(type, DatumGetTextPP(slot->tts_values[2]));
+	name->label = node_label_make(type, DatumGetTextPP(slot->tts_values[2]));
 	node->named = name;
 	MemoryContextSwitchTo(old);
 }
@@ -229,6 +229,57 @@ node_names_find_some(const traversal *result, traverse_node **nodes, size_t coun
 	for (size_t i = 0; i < count; i++)
 		add_id(names, nodes[i]);
 	finish_naming(names);
+}
+
+/* Where names go that are looked up by ids. */
+typedef struct look_up
+{
+	const int64 *ids;
+	size_t count;
+	node_name **names;
+	MemoryContext memory;
+} look_up;
+
+static void
+take_looked_up(void *context, TupleTableSlot *slot)
+{
+	look_up *wanted = context;
+	int64 id = DatumGetInt64(slot->tts_values[0]);
+	text *type = DatumGetTextPP(slot->tts_values[1]);
+	MemoryContext old = MemoryContextSwitchTo(wanted->memory);
+	node_name *name = palloc(sizeof(node_name));
+	size_t low = 0;
+	size_t high = wanted->count;
+
+	while (low + 1 < high)
+	{
+		size_t middle = low + (high - low) / 2;
+
+		if (wanted->ids[middle] <= id)
+			low = middle;
+		else
+			high = middle;
+	}
+	name->type = cstring_to_text_with_len(VARDATA_ANY(type), (int) VARSIZE_ANY_EXHDR(type));
+	name->label = node_label_make(type, DatumGetTextPP(slot->tts_values[2]));
+	wanted->names[low] = name;
+	MemoryContextSwitchTo(old);
+}
+
+void
+node_names_look_up(const int64 *ids, size_t count, node_name **names)
+{
+	look_up wanted = {.ids = ids, .count = count, .names = names, .memory = CurrentMemoryContext};
+
+	memset(names, 0, count * sizeof(node_name *));
+	for (size_t begin = 0; begin < count; begin += QUERY_CHUNK)
+	{
+		ArrayType *chunk = query_bigint_array(ids + begin, Min(QUERY_CHUNK, count - begin));
+		query_args args = {.count = 1, .values = {PointerGetDatum(chunk)}};
+
+		query_run_kept(&names_query, &args, take_looked_up, &wanted);
+		pfree(chunk);
+	}
 }
 
 int

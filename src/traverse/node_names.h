@@ -30,6 +30,15 @@ extern void node_names_find(const traversal *result, int32 least_depth);
 /* The same for some nodes of the result. */
 extern void node_names_find_some(const traversal *result, traverse_node **nodes, size_t count);
 
+/*
+ * Point names[i] to the name of the node ids[i], in CurrentMemoryContext, or to
+ * NULL where there is none that the user may see.  The ids ascend.
+ */
+extern void node_names_look_up(const int64 *ids, size_t count, node_name **names);
+
+/* How a node is written; palloc'd. */
+extern text *node_label_make(const text *type, const text *name);
+
 /* Order of labels: by their bytes, as COLLATE "C". */
 extern int node_label_compare(const text *a, const text *b);
 
