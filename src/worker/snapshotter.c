@@ -20,6 +20,7 @@
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -30,6 +31,9 @@
 #include "traverse/snapshot_upkeep.h"
 #include "worker/launcher.h"
 #include "worker/slot_worker.h"
+
+/* A table that somebody has locked must not keep other graphs from their snapshots. */
+#define LOCK_TIMEOUT "2s"
 
 /* One a process. */
 static slot_worker self;
@@ -149,5 +153,6 @@ topology_snapshotter_main(Datum slot_number)
 {
 	if (!slot_worker_start(&self, DatumGetInt32(slot_number), "topology snapshotter"))
 		proc_exit(0);
+	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_SUSET, PGC_S_OVERRIDE);
 	proc_exit(slot_worker_run(&self, run_snapshotter) ? 0 : 1);
 }
