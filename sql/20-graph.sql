@@ -402,6 +402,7 @@ BEGIN
 		COMMENT ON COLUMN %1$I.edge_day.part IS '0, or 1 where the hours were dropped and more has come';
 		$ddl$, schema);
 	PERFORM topo.create_upkeep_tables(schema);
+	PERFORM topo.note_links_of(schema);
 END
 $$;
 COMMENT ON FUNCTION topo.create_graph_tables(name) IS 'the tables that every graph has';

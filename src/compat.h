@@ -58,8 +58,21 @@ object_ownercheck(Oid catalog, Oid object, Oid role)
 			elog(ERROR, "no owners of objects of catalog %u", catalog);
 	}
 }
+
+static inline AclResult
+schema_usage_aclcheck(Oid schema, Oid role)
+{
+	return pg_namespace_aclcheck(schema, role, ACL_USAGE);
+}
 #else
+#include "catalog/pg_namespace.h"
 #include "utils/acl.h"
+
+static inline AclResult
+schema_usage_aclcheck(Oid schema, Oid role)
+{
+	return object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE);
+}
 #endif
 
 #endif /* TOPOLOGY_COMPAT_H */

@@ -15,6 +15,7 @@
 #include "utils/guc.h"
 
 #include "settings.h"
+#include "traverse/snapshot_store.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -32,6 +33,8 @@ int topology_restart_delay_max = 60;
 int topology_maintenance_interval = 10000;
 int topology_rollup_delay = 60;
 double topology_clock_offset = 0;
+int topology_snapshot_memory = 1024 * 1024;
+bool topology_use_snapshot = true;
 char *topology_pin_dir = NULL;
 
 extern PGDLLEXPORT void _PG_init(void);
@@ -117,6 +120,21 @@ define_window_settings(void)
 }
 
 static void
+define_traverse_settings(void)
+{
+	DefineCustomIntVariable(
+		"topology.snapshot_memory",
+		"Sets the shared memory that the snapshots of all graphs may take together.",
+		"What does not fit is answered from the tables; 0: no snapshots are taken.",
+		&topology_snapshot_memory, 1024 * 1024, 0, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB, NULL,
+		NULL, NULL);
+	DefineCustomBoolVariable("topology.use_snapshot",
+							 "Whether traversal is answered from snapshots in shared memory.",
+							 "The answers are the same without.", &topology_use_snapshot, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+static void
 define_capture_settings(void)
 {
 	DefineCustomIntVariable(
@@ -137,6 +155,7 @@ _PG_init(void)
 	define_ingest_settings();
 	define_resolve_settings();
 	define_window_settings();
+	define_traverse_settings();
 	define_capture_settings();
 	if (process_shared_preload_libraries_in_progress)
 		define_worker_settings();
@@ -146,5 +165,8 @@ _PG_init(void)
 	EmitWarningsOnPlaceholders("topology");
 #endif
 	if (process_shared_preload_libraries_in_progress)
+	{
+		snapshot_store_init();
 		worker_init();
+	}
 }

@@ -115,8 +115,8 @@ node_ids(char **labels, size_t count, bool *any_cluster)
 	return found.ids;
 }
 
-static text *
-make_label(const text *type, const text *name)
+text *
+node_label_make(const text *type, const text *name)
 {
 	static const char app[] = "app";
 	const char *name_data = VARDATA_ANY(name);
@@ -137,14 +137,10 @@ make_label(const text *type, const text *name)
 	return label;
 }
 
-/* Where the name of a node goes. */
-typedef void **(*name_place)(const void *nodes, int64 id);
-
 /* Where names go, and the ids that are to be looked up next. */
 typedef struct naming
 {
-	const void *nodes;
-	name_place place;
+	const traversal *result;
 	MemoryContext memory;
 	int64 ids[QUERY_CHUNK];
 	size_t count;
@@ -166,14 +162,14 @@ static void
 take_name(void *context, TupleTableSlot *slot)
 {
 	naming *names = context;
-	void **place = names->place(names->nodes, DatumGetInt64(slot->tts_values[0]));
+	traverse_node *node = traverse_find(names->result, DatumGetInt64(slot->tts_values[0]));
 	text *type = DatumGetTextPP(slot->tts_values[1]);
 	MemoryContext old = MemoryContextSwitchTo(names->memory);
 	node_name *name = palloc(sizeof(node_name));
 
 	name->type = share_type(names, type);
-	name->label = make_label(type, DatumGetTextPP(slot->tts_values[2]));
-	*place = name;
+	name->label = node_label_make(type, DatumGetTextPP(slot->tts_values[2]));
+	node->named = name;
 	MemoryContextSwitchTo(old);
 }
 
@@ -189,32 +185,21 @@ find_chunk(naming *names)
 }
 
 static void
-add_id(naming *names, int64 id)
+add_id(void *context, traverse_node *node)
 {
-	names->ids[names->count++] = id;
+	naming *names = context;
+
+	names->ids[names->count++] = node->id;
 	if (names->count == QUERY_CHUNK)
 		find_chunk(names);
 }
 
-static void
-add_node(void *context, traverse_node *node)
-{
-	add_id(context, node->id);
-}
-
-static void **
-place_in_traversal(const void *nodes, int64 id)
-{
-	return &traverse_find(nodes, id)->named;
-}
-
 static naming *
-begin_naming(const void *nodes, name_place place)
+begin_naming(const traversal *result)
 {
 	naming *names = palloc0(sizeof(naming));
 
-	names->nodes = nodes;
-	names->place = place;
+	names->result = result;
 	names->memory = CurrentMemoryContext;
 	return names;
 }
@@ -230,65 +215,71 @@ finish_naming(naming *names)
 void
 node_names_find(const traversal *result, int32 least_depth)
 {
-	naming *names = begin_naming(result, place_in_traversal);
+	naming *names = begin_naming(result);
 
-	traverse_each(result, least_depth, add_node, names);
+	traverse_each(result, least_depth, add_id, names);
 	finish_naming(names);
 }
 
 void
 node_names_find_some(const traversal *result, traverse_node **nodes, size_t count)
 {
-	naming *names = begin_naming(result, place_in_traversal);
+	naming *names = begin_naming(result);
 
 	for (size_t i = 0; i < count; i++)
-		add_id(names, nodes[i]->id);
+		add_id(names, nodes[i]);
 	finish_naming(names);
 }
 
-/* Names beside the ids that they are of. */
-typedef struct id_names
+/* Where names go that are looked up by ids. */
+typedef struct look_up
 {
 	const int64 *ids;
 	size_t count;
 	node_name **names;
-} id_names;
+	MemoryContext memory;
+} look_up;
 
-static void **
-place_by_id(const void *nodes, int64 id)
+static void
+take_looked_up(void *context, TupleTableSlot *slot)
 {
-	const id_names *all = nodes;
+	look_up *wanted = context;
+	int64 id = DatumGetInt64(slot->tts_values[0]);
+	text *type = DatumGetTextPP(slot->tts_values[1]);
+	MemoryContext old = MemoryContextSwitchTo(wanted->memory);
+	node_name *name = palloc(sizeof(node_name));
 	size_t low = 0;
-	size_t high = all->count;
+	size_t high = wanted->count;
 
-	while (low < high)
+	while (low + 1 < high)
 	{
 		size_t middle = low + (high - low) / 2;
 
-		if (all->ids[middle] < id)
-			low = middle + 1;
+		if (wanted->ids[middle] <= id)
+			low = middle;
 		else
 			high = middle;
 	}
-	return (void **) &all->names[low];
+	name->type = cstring_to_text_with_len(VARDATA_ANY(type), (int) VARSIZE_ANY_EXHDR(type));
+	name->label = node_label_make(type, DatumGetTextPP(slot->tts_values[2]));
+	wanted->names[low] = name;
+	MemoryContextSwitchTo(old);
 }
 
-node_name **
-node_names_of(const int64 *ids, size_t count)
+void
+node_names_look_up(const int64 *ids, size_t count, node_name **names)
 {
-	id_names all = {
-		.ids = ids,
-		.count = count,
-		.names =
-			MemoryContextAllocExtended(CurrentMemoryContext, Max(count, 1) * sizeof(node_name *),
-									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO),
-	};
-	naming *names = begin_naming(&all, place_by_id);
+	look_up wanted = {.ids = ids, .count = count, .names = names, .memory = CurrentMemoryContext};
 
-	for (size_t i = 0; i < count; i++)
-		add_id(names, ids[i]);
-	finish_naming(names);
-	return all.names;
+	memset(names, 0, count * sizeof(node_name *));
+	for (size_t begin = 0; begin < count; begin += QUERY_CHUNK)
+	{
+		ArrayType *chunk = query_bigint_array(ids + begin, Min(QUERY_CHUNK, count - begin));
+		query_args args = {.count = 1, .values = {PointerGetDatum(chunk)}};
+
+		query_run_kept(&names_query, &args, take_looked_up, &wanted);
+		pfree(chunk);
+	}
 }
 
 int

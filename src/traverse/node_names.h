@@ -31,10 +31,13 @@ extern void node_names_find(const traversal *result, int32 least_depth);
 extern void node_names_find_some(const traversal *result, traverse_node **nodes, size_t count);
 
 /*
- * The names of count nodes, whose ids ascend: an array of as many, NULL where
- * topo.node has no such node that the user may see.
+ * Point names[i] to the name of the node ids[i], in CurrentMemoryContext, or to
+ * NULL where there is none that the user may see.  The ids ascend.
  */
-extern node_name **node_names_of(const int64 *ids, size_t count);
+extern void node_names_look_up(const int64 *ids, size_t count, node_name **names);
+
+/* How a node is written; palloc'd. */
+extern text *node_label_make(const text *type, const text *name);
 
 /* Order of labels: by their bytes, as COLLATE "C". */
 extern int node_label_compare(const text *a, const text *b);

@@ -2,17 +2,19 @@
  * path.c
  *		topo.shortest_path(): a way from one node to another in the fewest steps.
  *
- * A search from a that ends with the depth at which b is reached; the path is
- * then read back from b over the parents.  So of several shortest paths it is
- * the one that, seen from b, goes over the nodes with the least ids.  The graphs
- * of a step are those of that one edge, and are looked up once more, since a
- * traversal merges the graphs of all edges to a node.
+ * From a snapshot path_view.c finds it.  Else it is a search from a that ends with the
+ * depth at which b is reached; the path is then read back from b over the parents.  So of several
+ *shortest paths it is the one that, seen from b, goes over the nodes with the least ids.  The
+ *graphs of a step are those of that one edge, and are looked up once more, since a traversal merges
+ *the graphs of all edges to a node.
  */
 #include "postgres.h"
 
 #include "traverse/node_names.h"
+#include "traverse/path_view.h"
 #include "traverse/request.h"
 #include "traverse/srf.h"
+#include "traverse/view_names.h"
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
@@ -112,31 +114,66 @@ read_path_arguments(traverse_request *request, FunctionCallInfo fcinfo)
 	return target;
 }
 
+static void
+find_in_tables(ReturnSetInfo *output, const traverse_request *request, int64 b)
+{
+	traverse_goal goal = {
+		.start = request->start,
+		.start_count = request->start_count,
+		.max_depth = request->max_depth,
+		.enough = is_reached,
+		.enough_context = &b,
+	};
+	edge_source *source = edge_source_open(&request->scope);
+	traversal *result = traverse_run(source, &goal);
+	traverse_node *target = traverse_find(result, b);
+
+	if (target != NULL)
+		put_path(output, result, source, &request->scope, target);
+}
+
+static void
+find_in_view(ReturnSetInfo *output, const traverse_request *request, const link_view *view, int64 b)
+{
+	edge_direction direction = request->scope.direction;
+	graph_names graphs = {.scope = &request->scope};
+	int32 steps;
+	uint32 *path = path_find(view, direction, link_view_find(view, request->start[0]),
+							 link_view_find(view, b), request->max_depth, &steps);
+	view_names *names;
+
+	if (path == NULL)
+		return;
+	names = view_names_learn(view, path, steps + 1);
+	for (int32 step = 0; step <= steps; step++)
+	{
+		node_name name;
+		traverse_node node = {.depth = step};
+
+		if (view_names_get(names, path[step], &name))
+			node.named = &name;
+		put_step(output, &graphs, &node,
+				 step > 0 ? path_graphs_between(view, direction, path[step - 1], path[step]) : 0);
+	}
+}
+
 Datum
 topo_shortest_path(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *output = (ReturnSetInfo *) fcinfo->resultinfo;
 	traverse_request request;
-	traverse_goal goal = {0};
-	edge_source *source;
-	traversal *result;
-	traverse_node *target;
-	int64 b;
+	link_view *view;
+	int64 ends[2];
 
 	srf_materialize(fcinfo);
 	SPI_connect();
-	b = read_path_arguments(&request, fcinfo);
-	goal.start = request.start;
-	goal.start_count = request.start_count;
-	goal.max_depth = request.max_depth;
-	goal.enough = is_reached;
-	goal.enough_context = &b;
-
-	source = edge_source_open(&request.scope);
-	result = traverse_run(source, &goal);
-	target = traverse_find(result, b);
-	if (target != NULL)
-		put_path(output, result, source, &request.scope, target);
+	ends[1] = read_path_arguments(&request, fcinfo);
+	ends[0] = request.start[0];
+	view = link_view_open(&request.scope, ends, lengthof(ends), true);
+	if (view != NULL)
+		find_in_view(output, &request, view, ends[1]);
+	else
+		find_in_tables(output, &request, ends[1]);
 	SPI_finish();
 	return (Datum) 0;
 }

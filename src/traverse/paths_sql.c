@@ -34,13 +34,23 @@ typedef struct path_output
 	int32 count; /* of rows so far */
 } path_output;
 
+static node_name **
+names_of_nodes(const adjacency *map)
+{
+	node_name **names =
+		palloc_extended(Max(map->node_count, 1) * sizeof(node_name *), MCXT_ALLOC_HUGE);
+
+	node_names_look_up(map->ids, map->node_count, names);
+	return names;
+}
+
 static path_output
 begin_output(FunctionCallInfo fcinfo, const adjacency *map, const edge_scope *scope)
 {
 	return (path_output){
 		.rows = (ReturnSetInfo *) fcinfo->resultinfo,
 		.map = map,
-		.names = node_names_of(map->ids, map->node_count),
+		.names = names_of_nodes(map),
 		.graphs = {.scope = scope},
 	};
 }
@@ -250,7 +260,7 @@ compare_members(const void *a, const void *b)
 static member *
 list_members(const adjacency *map, const uint32 *component, uint32 component_count)
 {
-	node_name **names = node_names_of(map->ids, map->node_count);
+	node_name **names = names_of_nodes(map);
 	member *members = palloc_extended(Max(map->node_count, 1) * sizeof(member), MCXT_ALLOC_HUGE);
 	member *whole = palloc_extended(Max(component_count, 1) * sizeof(member),
 									MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);

@@ -12,9 +12,12 @@
  */
 #include "postgres.h"
 
+#include "traverse/link_view.h"
 #include "traverse/node_names.h"
+#include "traverse/page.h"
 #include "traverse/request.h"
 #include "traverse/srf.h"
+#include "traverse/traverse_view.h"
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
@@ -23,15 +26,6 @@
 
 PG_FUNCTION_INFO_V1(topo_traverse);
 PG_FUNCTION_INFO_V1(topo_reachable_count);
-
-/* Which of the ordered nodes are wanted. */
-typedef struct page
-{
-	int32 max_nodes; /* or -1 */
-	bool has_after;
-	int64 after;
-	size_t reached_by_after; /* nodes at the depth of "after" or before; 0: not yet found */
-} page;
 
 /* What was found, in order. */
 typedef struct row_list
@@ -44,16 +38,10 @@ static bool
 page_is_full(void *context, const traversal *result)
 {
 	page *wanted = context;
+	bool looks = wanted->has_after && wanted->reached_by_after == 0;
 
-	if (wanted->max_nodes < 0)
-		return false;
-	if (wanted->has_after && wanted->reached_by_after == 0)
-	{
-		if (traverse_find(result, wanted->after) != NULL)
-			wanted->reached_by_after = result->reached;
-		return false;
-	}
-	return result->reached - wanted->reached_by_after >= (size_t) wanted->max_nodes;
+	return page_is_complete(wanted, result->reached,
+							looks && traverse_find(result, wanted->after) != NULL);
 }
 
 static const text *
@@ -84,7 +72,7 @@ add_row(void *context, traverse_node *node)
 
 /* The depth that the page begins at; raises where "after" was not reached. */
 static int32
-first_depth(const traversal *result, const page *wanted, const char *label)
+first_depth(const traversal *result, const page *wanted)
 {
 	const traverse_node *after;
 
@@ -92,10 +80,7 @@ first_depth(const traversal *result, const page *wanted, const char *label)
 		return 0;
 	after = traverse_find(result, wanted->after);
 	if (after == NULL || after->depth == TRAVERSE_REJECTED)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("node \"%s\" is not in the result that is paged", label),
-						errhint("Give the last node of the page before, with the other arguments "
-								"unchanged; if the map has changed, begin again without after.")));
+		page_raise_missing(wanted);
 	return after->depth;
 }
 
@@ -169,15 +154,15 @@ read_traverse_arguments(traverse_request *request, FunctionCallInfo fcinfo)
 }
 
 static page
-read_page_arguments(FunctionCallInfo fcinfo, char **after)
+read_page_arguments(FunctionCallInfo fcinfo)
 {
 	page wanted = {.max_nodes = request_count(fcinfo, 9, "max_nodes")};
 
 	wanted.has_after = !PG_ARGISNULL(10);
 	if (wanted.has_after)
 	{
-		*after = text_to_cstring(PG_GETARG_TEXT_PP(10));
-		wanted.after = *node_ids(after, 1, NULL);
+		wanted.label = text_to_cstring(PG_GETARG_TEXT_PP(10));
+		wanted.after = *node_ids(&wanted.label, 1, NULL);
 	}
 	return wanted;
 }
@@ -197,31 +182,49 @@ run_request(const traverse_request *request, page *wanted)
 	return traverse_run(edge_source_open(&request->scope), &goal);
 }
 
+static void
+traverse_tables(ReturnSetInfo *output, const traverse_request *request, page *wanted)
+{
+	traversal *result = run_request(request, wanted);
+
+	put_page(output, result, &request->scope, wanted,
+			 ordered_rows(result, first_depth(result, wanted)));
+}
+
 Datum
 topo_traverse(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *output = (ReturnSetInfo *) fcinfo->resultinfo;
 	traverse_request request;
+	link_view *view;
 	page wanted;
-	char *after = NULL;
-	traversal *result;
 
 	srf_materialize(fcinfo);
 	SPI_connect();
 	read_traverse_arguments(&request, fcinfo);
-	wanted = read_page_arguments(fcinfo, &after);
-	result = run_request(&request, &wanted);
-	put_page(output, result, &request.scope, &wanted,
-			 ordered_rows(result, first_depth(result, &wanted, after)));
+	wanted = read_page_arguments(fcinfo);
+	view = link_view_open(&request.scope, request.start, request.start_count, true);
+	if (view != NULL)
+		traverse_view(output, view, &request, &wanted);
+	else
+		traverse_tables(output, &request, &wanted);
 	SPI_finish();
 	return (Datum) 0;
+}
+
+static int64
+count_in_tables(const traverse_request *request)
+{
+	traversal *result = run_request(request, NULL);
+
+	return (int64) (result->reached - result->started);
 }
 
 Datum
 topo_reachable_count(PG_FUNCTION_ARGS)
 {
 	traverse_request request;
-	traversal *result;
+	link_view *view;
 	int64 count;
 
 	SPI_connect();
@@ -234,8 +237,8 @@ topo_reachable_count(PG_FUNCTION_ARGS)
 	request_edge_types(&request, fcinfo, 5);
 	request_filter(&request, fcinfo, 6);
 	request_level(&request, fcinfo, 7);
-	result = run_request(&request, NULL);
-	count = (int64) (result->reached - result->started);
+	view = link_view_open(&request.scope, request.start, request.start_count, false);
+	count = view != NULL ? count_in_view(view, &request) : count_in_tables(&request);
 	SPI_finish();
 	PG_RETURN_INT64(count);
 }

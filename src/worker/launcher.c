@@ -1,8 +1,8 @@
 /*
  * launcher.c
  *		Starts a scout for each database that changed, a worker for each source
- *		that is wanted and a keeper for each database with graphs; starts failed
- *		workers again, later each time.
+ *		that is wanted, a keeper and a snapshotter for each database with graphs;
+ *		starts failed workers again, later each time.
  *
  * The launcher is connected to no database.  It sleeps on its latch until a
  * session commits a change to topo.source, a worker ends, or a backoff is over;
@@ -305,24 +305,32 @@ reap_worker(launcher *self, int number)
 }
 
 static void
+fill_slot_worker(BackgroundWorker *worker, int number, const source_slot *wanted)
+{
+	Datum argument = Int32GetDatum(number);
+
+	if (wanted->source > 0)
+	{
+		fill_worker(worker, "topology_source_worker_main", "topology source", argument);
+		snprintf(worker->bgw_name, sizeof(worker->bgw_name), "topology source \"%s\"",
+				 NameStr(wanted->name));
+		return;
+	}
+	if (wanted->source == REGISTRY_KEEPER)
+		fill_worker(worker, "topology_keeper_main", "topology keeper", argument);
+	else
+		fill_worker(worker, "topology_snapshotter_main", "topology snapshotter", argument);
+	snprintf(worker->bgw_name, sizeof(worker->bgw_name), "%s of database %u", worker->bgw_type,
+			 wanted->database);
+}
+
+static void
 start_slot_worker(launcher *self, int number, const source_slot *wanted)
 {
 	BackgroundWorker worker;
 	source_slot *slot = &registry_get()->slots[number];
 
-	if (wanted->source == REGISTRY_KEEPER)
-	{
-		fill_worker(&worker, "topology_keeper_main", "topology keeper", Int32GetDatum(number));
-		snprintf(worker.bgw_name, sizeof(worker.bgw_name), "topology keeper of database %u",
-				 wanted->database);
-	}
-	else
-	{
-		fill_worker(&worker, "topology_source_worker_main", "topology source",
-					Int32GetDatum(number));
-		snprintf(worker.bgw_name, sizeof(worker.bgw_name), "topology source \"%s\"",
-				 NameStr(wanted->name));
-	}
+	fill_slot_worker(&worker, number, wanted);
 	registry_lock(LW_EXCLUSIVE);
 	slot->state = SLOT_STARTING;
 	registry_unlock();

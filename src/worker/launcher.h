@@ -15,5 +15,6 @@ extern PGDLLEXPORT void topology_launcher_main(Datum argument);
 extern PGDLLEXPORT void topology_scout_main(Datum database);
 extern PGDLLEXPORT void topology_source_worker_main(Datum slot_number);
 extern PGDLLEXPORT void topology_keeper_main(Datum slot_number);
+extern PGDLLEXPORT void topology_snapshotter_main(Datum slot_number);
 
 #endif /* TOPOLOGY_WORKER_LAUNCHER_H */

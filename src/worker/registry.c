@@ -18,6 +18,9 @@
 
 #define REGISTRY_TRANCHE "topology"
 
+/* Of sources, of keepers and of snapshotters: topology.max_sources each. */
+#define SLOTS_OF_EACH 3
+
 static registry *shared = NULL;
 static shmem_startup_hook_type previous_shmem_startup = NULL;
 #if PG_VERSION_NUM >= 150000
@@ -27,9 +30,8 @@ static shmem_request_hook_type previous_shmem_request = NULL;
 static Size
 registry_size(void)
 {
-	/* as many for keepers */
 	return add_size(offsetof(registry, slots),
-					mul_size(2 * topology_max_sources, sizeof(source_slot)));
+					mul_size(SLOTS_OF_EACH * topology_max_sources, sizeof(source_slot)));
 }
 
 static void
@@ -56,7 +58,7 @@ registry_shmem_startup(void)
 	{
 		memset(shared, 0, registry_size());
 		shared->lock = &GetNamedLWLockTranche(REGISTRY_TRANCHE)->lock;
-		shared->slot_count = 2 * topology_max_sources;
+		shared->slot_count = SLOTS_OF_EACH * topology_max_sources;
 		shared->scan_all = true;
 		ConditionVariableInit(&shared->changed);
 	}
@@ -133,7 +135,7 @@ source_slot *
 registry_find_slot(Oid database, int32 source, bool make)
 {
 	source_slot *unused = NULL;
-	int first = source == REGISTRY_KEEPER ? topology_max_sources : 0;
+	int first = topology_max_sources * (source > 0 ? 0 : 1 - source);
 
 	for (int i = first; i < first + topology_max_sources; i++)
 	{

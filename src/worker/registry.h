@@ -22,8 +22,9 @@
 #define REGISTRY_HOLDS 64  /* databases that can be held at once */
 #define REGISTRY_ERROR 256 /* bytes kept of a worker's last error */
 
-/* In place of a source's id: the slot is of the worker that keeps a database's windows up. */
-#define REGISTRY_KEEPER 0
+/* In place of a source's id, which is above 0: the slot is of one of a database's own workers. */
+#define REGISTRY_KEEPER      0    /* that keeps its windows up */
+#define REGISTRY_SNAPSHOTTER (-1) /* that takes the snapshots of its graphs */
 
 typedef enum slot_state
 {
@@ -44,9 +45,9 @@ typedef struct slot_requests
 } slot_requests;
 
 /*
- * One source, or the keeper, of one database.  database InvalidOid: the slot is free.  The
- * requests and answers only ever grow, also from one source to the next, so that a
- * session that waits for a number gets it from whoever follows.
+ * One source of one database, or one of its own workers.  database InvalidOid: the slot
+ * is free.  The requests and answers only ever grow, also from one source to the next, so
+ * that a session that waits for a number gets it from whoever follows.
  */
 typedef struct source_slot
 {
@@ -111,7 +112,7 @@ extern void registry_wake_launcher(void);
 /*
  * The slot of a source, or NULL.  With make, a free slot is taken where there
  * is none yet; NULL then means that all are taken: topology.max_sources are for
- * sources, as many for keepers.  Needs the lock.
+ * sources, as many for keepers, and as many for snapshotters.  Needs the lock.
  */
 extern source_slot *registry_find_slot(Oid database, int32 source, bool make);
 

@@ -1,7 +1,7 @@
 /*
  * scout.c
  *		A short-lived worker that looks at the sources of one database and tells
- *		the registry which are wanted, and whether a keeper is.
+ *		the registry which are wanted, and whether a keeper and a snapshotter are.
  *
  * A database without the extension wants none.  The scout reads with its own
  * snapshot, so it sees exactly what is committed.  A scout that fails, or that
@@ -28,9 +28,16 @@
 /* Scouts go one at a time: none may wait for long. */
 #define SCOUT_LOCK_TIMEOUT "10s"
 
-static const char WANTED_QUERY[] = "SELECT " CppAsString2(
-	REGISTRY_KEEPER) ", 'keeper', '0'::xid WHERE EXISTS (SELECT FROM topo.graph)"
-					 " UNION ALL SELECT id, name, xmin FROM topo.source WHERE enabled ORDER BY 1";
+static const char WANTED_QUERY[] = "SELECT w.id, w.name, '0'::xid FROM (VALUES (" CppAsString2(
+	REGISTRY_KEEPER) ", 'keeper'), (" CppAsString2(REGISTRY_SNAPSHOTTER) ", 'snapshotter')) w (id, "
+																		 "name)"
+																		 " WHERE EXISTS (SELECT "
+																		 "FROM topo.graph)"
+																		 " UNION ALL SELECT id, "
+																		 "name, xmin FROM "
+																		 "topo.source"
+																		 " WHERE enabled ORDER BY "
+																		 "1";
 
 typedef struct wanted_source
 {

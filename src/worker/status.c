@@ -90,7 +90,7 @@ topology_source_workers(PG_FUNCTION_ARGS)
 	{
 		source_slot slot = copy_slot(i);
 
-		if (slot.database == MyDatabaseId && slot.source != REGISTRY_KEEPER)
+		if (slot.database == MyDatabaseId && slot.source > 0)
 			put_slot((ReturnSetInfo *) fcinfo->resultinfo, &slot);
 	}
 	PG_RETURN_NULL();
@@ -182,7 +182,7 @@ make_request(int number, bool catch_up)
 
 	registry_lock(LW_EXCLUSIVE);
 	request.source = slot->source;
-	if (slot->database == MyDatabaseId && slot->source != REGISTRY_KEEPER && slot->wanted &&
+	if (slot->database == MyDatabaseId && slot->source > 0 && slot->wanted &&
 		can_answer(slot->state))
 	{
 		request.number = ++*counter(&slot->requested, catch_up);

@@ -45,7 +45,7 @@ ORDER BY 1;
 -- Nothing runs with its owner's rights.
 SELECT identity FROM member_function WHERE prosecdef;
 
--- What users put into tables is dumped: all tables and their sequences, but for edge_type's own row.
+-- What users put into tables is dumped: all tables and their sequences, but for edge_type's own row and the changes since snapshots, which end with the server.
 SELECT m.identity AS not_dumped
 FROM member m JOIN pg_class c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid
 WHERE c.relkind IN ('r', 'p', 'S')

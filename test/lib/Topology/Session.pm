@@ -1,7 +1,9 @@
-# A session that stays open: it holds what it has locked, and hears what it listens for.
+# A session that stays open: several statements of one connection, while others run.  It
+# holds what it has locked, and hears what it listens for.
 #
 #	my $session = Topology::Session->new($node);
 #	$session->run('BEGIN; LOCK TABLE t');		# what it answers
+#	like($session->failure('SELECT 1/0'), qr/zero/);
 #	my @told = $session->notifications('topo_edge_added');
 #	$session->end;
 #
@@ -20,28 +22,49 @@ sub new
 
 	$self->{harness} = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr($database // 'postgres') ],
 		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{err},
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+		$self->{timer} = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	$self->run('SELECT 1');
 	return $self;
 }
 
-# Run a statement to its end; dies when the session does.
-sub run
+# Answer and errors of statements, once they have ended; dies when the session does.
+sub ask
 {
 	my ($self, $query) = @_;
 	my $end = 'end of ' . ++$self->{count};
 
-	$self->{in} .= "$query;\n\\echo $end\n";
-	until ($self->{out} =~ /^\Q$end\E$/m)
+	$self->{timer}->start;
+	$self->{in} .= "$query;\n\\echo $end\n\\warn $end\n";
+	until ($self->{out} =~ /^\Q$end\E$/m && $self->{err} =~ /^\Q$end\E$/m)
 	{
 		die "the session has ended: $self->{err}" unless $self->{harness}->pumpable;
 		$self->{harness}->pump;
 	}
 	my $answer = $self->{out} =~ s/^\Q$end\E\n//mr;
-	$self->{out} = '';
+	my $errors = $self->{err} =~ s/^\Q$end\E\n//mr;
+	$self->{out} = $self->{err} = '';
 	push @{ $self->{heard} }, [ $1, $2 ]
 	  while $answer =~ s/^Asynchronous notification "(\w+)" with payload "(.*)" received from server process with PID \d+\.\n//m;
-	return $answer =~ s/\n\z//r;
+	return ($answer =~ s/\n\z//r, $errors);
+}
+
+# What statements answer; dies where one fails.
+sub run
+{
+	my ($self, $query) = @_;
+	my ($answer, $errors) = $self->ask($query);
+
+	die "$query: $errors" if $errors =~ /ERROR|FATAL|PANIC/;
+	return $answer;
+}
+
+# What a statement that fails says.
+sub failure
+{
+	my ($self, $query) = @_;
+	my ($answer, $errors) = $self->ask($query);
+
+	return $errors;
 }
 
 # The payloads that have come on a channel since this was last asked, decoded.

@@ -1,0 +1,154 @@
+/*
+ * csr.h
+ *		The links of a graph as compressed sparse rows, in one piece of memory.
+ *
+ * All places are offsets from the header, so the memory may be mapped anywhere.
+ * Nodes are numbered in the order of their ids; the neighbours of a node are in
+ * ascending order, in both directions.  A level (apps, clusters) without edges
+ * takes no memory.
+ *
+ * An edge takes 8 bytes, 4 for each direction, and twice type_width: 0 where all
+ * edges are of one type, 1 for up to 256 types, else 2 or 4.  A node takes 18
+ * bytes, 8 for each level that has edges, and its label.
+ *
+ * Nothing here needs a server: memory is the caller's, and no function fails.
+ */
+#ifndef TOPOLOGY_TRAVERSE_CSR_H
+#define TOPOLOGY_TRAVERSE_CSR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CSR_MAGIC    UINT64_C(0x0001525343504f54)
+#define CSR_NO_NODE  UINT32_MAX
+#define CSR_NO_LABEL 0 /* the node has no name: texts begin with a byte that nobody uses */
+
+typedef enum csr_direction
+{
+	CSR_OUT,
+	CSR_IN
+} csr_direction;
+
+#define CSR_LEVELS 2 /* apps, clusters */
+
+/* Places of a level's arrays; all 0 where it has no edges. */
+typedef struct csr_level
+{
+	uint64_t edge_count;
+	uint64_t offsets[2]; /* uint32_t[node_count + 1], for each direction */
+	uint64_t targets[2]; /* uint32_t[edge_count] */
+	uint64_t types[2];   /* type_width bytes each: the place of the type in edge_types */
+} csr_level;
+
+/*
+ * The moment that the links are of: the transactions before xmin, and those
+ * before xmax that are not in running, are in it.
+ */
+typedef struct csr_moment
+{
+	uint64_t xmin;
+	uint64_t xmax;
+	uint64_t running; /* place of uint64_t[running_count], ascending */
+	uint32_t running_count;
+} csr_moment;
+
+typedef struct csr_header
+{
+	uint64_t magic;
+	uint64_t size; /* of all, header included */
+	uint32_t node_count;
+	uint32_t type_count;
+	uint32_t type_width;
+	uint32_t node_type_count;
+	csr_level levels[CSR_LEVELS];
+	csr_moment moment;
+	uint64_t ids;        /* int64_t[node_count], ascending */
+	uint64_t edge_types; /* int32_t[type_count], ascending */
+	uint64_t labels;     /* uint32_t[node_count]: places in texts, or CSR_NO_LABEL */
+	uint64_t ranks;      /* uint32_t[node_count]: of the label, by its bytes */
+	uint64_t node_kinds; /* uint16_t[node_count]: the place of the node's type in node_types */
+	uint64_t node_types; /* uint32_t[node_type_count]: places in texts */
+	uint64_t texts;      /* varlenas */
+	uint64_t texts_size;
+	uint64_t link_signature; /* of what notes the changes of links, and of names */
+	uint64_t node_signature;
+} csr_header;
+
+/* What has to be known to lay it out. */
+typedef struct csr_shape
+{
+	uint32_t node_count;
+	uint32_t type_count;
+	uint32_t node_type_count;
+	uint32_t running_count;
+	uint64_t texts_size;
+	uint64_t edge_counts[CSR_LEVELS]; /* below UINT32_MAX each */
+} csr_shape;
+
+typedef struct csr_edge
+{
+	uint32_t source;
+	uint32_t target;
+	uint32_t type;
+} csr_edge;
+
+static inline const void *
+csr_at(const csr_header *csr, uint64_t place)
+{
+	return (const char *) csr + place;
+}
+
+/* The same to write to, while it is being made. */
+static inline void *
+csr_place(csr_header *csr, uint64_t place)
+{
+	return (char *) csr + place;
+}
+
+static inline const int64_t *
+csr_ids(const csr_header *csr)
+{
+	return csr_at(csr, csr->ids);
+}
+
+/* The type of an edge, by its place in the level's targets, as a place in edge_types. */
+static inline uint32_t
+csr_edge_type(const void *types, uint32_t width, uint64_t edge)
+{
+	switch (width)
+	{
+		case 1:
+			return ((const uint8_t *) types)[edge];
+		case 2:
+			return ((const uint16_t *) types)[edge];
+		case 4:
+			return ((const uint32_t *) types)[edge];
+		default:
+			return 0;
+	}
+}
+
+/* Bytes that a shape takes. */
+extern uint64_t csr_size(const csr_shape *shape);
+
+/* Write the header; memory has csr_size() bytes, and is aligned to 8. */
+extern csr_header *csr_layout(void *memory, const csr_shape *shape);
+
+/*
+ * Fill a level from its edges, in any order, of which there must be as many as
+ * the shape said; no node or type may be beyond the shape.  Linear in nodes and
+ * edges, and needs no other memory.
+ */
+extern void csr_fill_level(csr_header *csr, int level, const csr_edge *edges);
+
+/* Whether memory of that size holds what the header says, as far as a look at it can tell. */
+extern bool csr_is_valid(const void *memory, uint64_t size);
+
+/* The number of the node with that id, or CSR_NO_NODE. */
+extern uint32_t csr_find(const csr_header *csr, int64_t id);
+
+/* Whether a transaction is in the moment. */
+extern bool csr_moment_has(const csr_header *csr, uint64_t xid);
+
+#endif /* TOPOLOGY_TRAVERSE_CSR_H */

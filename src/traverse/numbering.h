@@ -1,0 +1,28 @@
+/*
+ * numbering.h
+ *		Dense numbers for keys: first in the order in which they come, then in
+ *		their own.
+ *
+ * Lives in CurrentMemoryContext of its creation; 24 to 48 bytes a key.
+ */
+#ifndef TOPOLOGY_TRAVERSE_NUMBERING_H
+#define TOPOLOGY_TRAVERSE_NUMBERING_H
+
+#include "postgres.h"
+
+typedef struct numbering numbering;
+
+extern numbering *numbering_create(void);
+
+/* The number of a key: the next one where it is new. */
+extern uint32 numbering_number(numbering *numbers, int64 key);
+
+extern uint32 numbering_count(const numbering *numbers);
+
+/*
+ * Write the keys in ascending order, and for each number the place of its key
+ * among them.
+ */
+extern void numbering_in_order(const numbering *numbers, int64 *keys, uint32 *places);
+
+#endif /* TOPOLOGY_TRAVERSE_NUMBERING_H */

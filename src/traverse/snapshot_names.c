@@ -1,0 +1,238 @@
+/*
+ * snapshot_names.c
+ *		The names of a graph's nodes, for its snapshot.
+ *
+ * Labels and types are kept as varlenas that may be handed to the executor as
+ * they are, with a header of one byte where they are short.  What does not fit
+ * (labels beyond a gigabyte, types beyond 65,535) is left out: such nodes are
+ * looked up in topo.node when they are named.
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#include "traverse/node_names.h"
+#include "traverse/query.h"
+#include "traverse/snapshot_names.h"
+
+/* Room that a text may still be added in. */
+#define TEXTS_LIMIT (MaxAllocSize - 4096)
+
+/* A type that was met, in the order in which they were. */
+typedef struct node_kind
+{
+	text *type;
+	uint32 place;
+} node_kind;
+
+struct snapshot_names
+{
+	const int64 *ids;
+	uint32 count;
+	StringInfoData texts;
+	uint32 *labels;
+	uint16 *kinds;
+	node_kind *types;
+	uint32 type_count;
+	MemoryContext memory;
+};
+
+static kept_query names_query = {
+	.text = "SELECT id, type, name FROM topo.node WHERE id = ANY ($1)",
+	.arg_count = 1,
+	.arg_types = {INT8ARRAYOID},
+};
+
+/* Append a text in the shortest form; returns its place. */
+static uint32
+append_varlena(StringInfo texts, const text *value)
+{
+	Size length = VARSIZE_ANY_EXHDR(value);
+	uint32 place;
+
+	if (length + VARHDRSZ_SHORT <= VARATT_SHORT_MAX)
+	{
+		char header;
+
+		SET_VARSIZE_SHORT(&header, length + VARHDRSZ_SHORT);
+		place = texts->len;
+		appendBinaryStringInfo(texts, &header, 1);
+	}
+	else
+	{
+		char room[VARHDRSZ] = {0};
+
+		while (texts->len % sizeof(uint32) != 0)
+			appendStringInfoCharMacro(texts, '\0');
+		place = texts->len;
+		appendBinaryStringInfo(texts, room, VARHDRSZ);
+		SET_VARSIZE(texts->data + place, length + VARHDRSZ);
+	}
+	appendBinaryStringInfo(texts, VARDATA_ANY(value), length);
+	return place;
+}
+
+static bool
+is_same(const text *a, const text *b)
+{
+	Size size = VARSIZE_ANY_EXHDR(a);
+
+	return VARSIZE_ANY_EXHDR(b) == size && memcmp(VARDATA_ANY(a), VARDATA_ANY(b), size) == 0;
+}
+
+/* The place of a type among those that were met; UINT16_MAX: there are too many. */
+static uint16
+find_kind(snapshot_names *names, const text *type)
+{
+	for (uint32 i = 0; i < names->type_count; i++)
+		if (is_same(names->types[i].type, type))
+			return (uint16) i;
+	if (names->type_count == UINT16_MAX)
+		return UINT16_MAX;
+	if ((names->type_count & (names->type_count - 1)) == 0)
+		names->types = repalloc(names->types, 2 * Max(1, names->type_count) * sizeof(node_kind));
+	names->types[names->type_count] = (node_kind){
+		.type = cstring_to_text_with_len(VARDATA_ANY(type), (int) VARSIZE_ANY_EXHDR(type)),
+		.place = append_varlena(&names->texts, type),
+	};
+	return (uint16) names->type_count++;
+}
+
+static uint32
+find_node(const snapshot_names *names, int64 id)
+{
+	uint32 low = 0;
+	uint32 high = names->count;
+
+	while (low + 1 < high)
+	{
+		uint32 middle = low + (high - low) / 2;
+
+		if (names->ids[middle] <= id)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void
+take_name(void *context, TupleTableSlot *slot)
+{
+	snapshot_names *names = context;
+	uint32 node = find_node(names, DatumGetInt64(slot->tts_values[0]));
+	text *type = DatumGetTextPP(slot->tts_values[1]);
+	MemoryContext old = MemoryContextSwitchTo(names->memory);
+	text *label = node_label_make(type, DatumGetTextPP(slot->tts_values[2]));
+
+	if (names->texts.len < TEXTS_LIMIT)
+	{
+		names->kinds[node] = find_kind(names, type);
+		if (names->kinds[node] != UINT16_MAX)
+			names->labels[node] = append_varlena(&names->texts, label);
+	}
+	pfree(label);
+	MemoryContextSwitchTo(old);
+}
+
+static snapshot_names *
+begin_names(const int64 *ids, uint32 count)
+{
+	snapshot_names *names = palloc0(sizeof(snapshot_names));
+
+	names->ids = ids;
+	names->count = count;
+	names->memory = CurrentMemoryContext;
+	names->types = palloc(sizeof(node_kind));
+	names->labels = MemoryContextAllocHuge(names->memory, (count + 1) * sizeof(uint32));
+	names->kinds = MemoryContextAllocHuge(names->memory, (count + 1) * sizeof(uint16));
+	memset(names->labels, 0, count * sizeof(uint32));
+	memset(names->kinds, 0, count * sizeof(uint16));
+	initStringInfo(&names->texts);
+	/* so that no text has the place that says that there is none */
+	appendStringInfoCharMacro(&names->texts, '\0');
+	return names;
+}
+
+snapshot_names *
+snapshot_names_read(const int64 *ids, uint32 count)
+{
+	snapshot_names *names = begin_names(ids, count);
+
+	for (uint32 begin = 0; begin < count; begin += QUERY_CHUNK)
+	{
+		ArrayType *chunk = query_bigint_array(ids + begin, Min(QUERY_CHUNK, count - begin));
+		query_args args = {.count = 1, .values = {PointerGetDatum(chunk)}};
+
+		CHECK_FOR_INTERRUPTS();
+		query_run_kept(&names_query, &args, take_name, names);
+		pfree(chunk);
+	}
+	return names;
+}
+
+uint32
+snapshot_names_type_count(const snapshot_names *names)
+{
+	return names->type_count;
+}
+
+uint64
+snapshot_names_size(const snapshot_names *names)
+{
+	return names->texts.len;
+}
+
+static const text *
+label_at(const char *texts, uint32 place)
+{
+	return (const text *) (texts + place);
+}
+
+static int
+compare_labels(const void *a, const void *b, void *context)
+{
+	const snapshot_names *names = context;
+	uint32 left = names->labels[*(const uint32 *) a];
+	uint32 right = names->labels[*(const uint32 *) b];
+
+	if (left == CSR_NO_LABEL || right == CSR_NO_LABEL)
+		return (left == CSR_NO_LABEL) - (right == CSR_NO_LABEL);
+	return node_label_compare(label_at(names->texts.data, left),
+							  label_at(names->texts.data, right));
+}
+
+/* For each node, the place of its label in their order; those without come last. */
+static void
+fill_ranks(const snapshot_names *names, uint32 *ranks)
+{
+	uint32 *order =
+		MemoryContextAllocHuge(CurrentMemoryContext, (names->count + 1) * sizeof(uint32));
+
+	for (uint32 node = 0; node < names->count; node++)
+		order[node] = node;
+	qsort_arg(order, names->count, sizeof(uint32), compare_labels,
+			  unconstify(snapshot_names *, names));
+	for (uint32 rank = 0; rank < names->count; rank++)
+		ranks[order[rank]] = rank;
+	pfree(order);
+}
+
+void
+snapshot_names_fill(const snapshot_names *names, csr_header *csr)
+{
+	uint32 *types = csr_place(csr, csr->node_types);
+
+	memcpy(csr_place(csr, csr->labels), names->labels, names->count * sizeof(uint32));
+	memcpy(csr_place(csr, csr->node_kinds), names->kinds, names->count * sizeof(uint16));
+	memcpy(csr_place(csr, csr->texts), names->texts.data, names->texts.len);
+	for (uint32 i = 0; i < names->type_count; i++)
+		types[i] = names->types[i].place;
+	fill_ranks(names, csr_place(csr, csr->ranks));
+}
