@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "store/varint.h"
+
 /* The mask's bit of the sketch's zero bucket, and the mask with all bits. */
 #define ZERO_BIT TRAFFIC_COUNTERS
 #define MASK_ALL ((INT64_C(1) << (ZERO_BIT + 1)) - 1)
@@ -78,18 +80,6 @@ traffic_value_reverse(traffic_value *value)
 	swap_counters(value, TRAFFIC_PACKETS_SENT, TRAFFIC_PACKETS_RECEIVED);
 }
 
-static uint8_t *
-write_varint(uint8_t *out, uint64_t number)
-{
-	while (number >= 0x80)
-	{
-		*out++ = (uint8_t) (number | 0x80);
-		number >>= 7;
-	}
-	*out++ = (uint8_t) number;
-	return out;
-}
-
 static uint64_t
 presence_mask(const traffic_value *value)
 {
@@ -106,30 +96,60 @@ traffic_value_encoded_max(const traffic_value *value)
 	return TRAFFIC_HEADER_MAX + (size_t) value->latency.bucket_count * TRAFFIC_PAIR_MAX;
 }
 
-size_t
-traffic_value_encode(const traffic_value *value, uint8_t *out)
+uint8_t *
+traffic_value_encode_buckets(const traffic_value *value, uint8_t *out)
 {
-	uint8_t *start = out;
 	int next = SKETCH_INDEX_MIN;
 
-	*out++ = TRAFFIC_FORMAT_VERSION;
-	out = write_varint(out, presence_mask(value));
-	for (int i = 0; i < TRAFFIC_COUNTERS; i++)
-	{
-		if (value->counters[i] != 0)
-			out = write_varint(out, (uint64_t) value->counters[i]);
-	}
-	if (value->latency.zero != 0)
-		out = write_varint(out, (uint64_t) value->latency.zero);
 	for (uint32_t i = 0; i < value->latency.bucket_count; i++)
 	{
 		const sketch_bucket *bucket = &value->latency.buckets[i];
 
-		out = write_varint(out, (uint64_t) (bucket->index - next));
-		out = write_varint(out, (uint64_t) bucket->count);
+		out = varint_write(out, (uint64_t) (bucket->index - next));
+		out = varint_write(out, (uint64_t) bucket->count);
 		next = bucket->index + 1;
 	}
-	return (size_t) (out - start);
+	return out;
+}
+
+static size_t
+varint_length(uint64_t number)
+{
+	return 1 + (size_t) (63 - __builtin_clzll(number | 1)) / 7;
+}
+
+size_t
+traffic_value_buckets_length(const traffic_value *value)
+{
+	size_t length = 0;
+	int next = SKETCH_INDEX_MIN;
+
+	for (uint32_t i = 0; i < value->latency.bucket_count; i++)
+	{
+		const sketch_bucket *bucket = &value->latency.buckets[i];
+
+		length += varint_length((uint64_t) (bucket->index - next));
+		length += varint_length((uint64_t) bucket->count);
+		next = bucket->index + 1;
+	}
+	return length;
+}
+
+size_t
+traffic_value_encode(const traffic_value *value, uint8_t *out)
+{
+	uint8_t *start = out;
+
+	*out++ = TRAFFIC_FORMAT_VERSION;
+	out = varint_write(out, presence_mask(value));
+	for (int i = 0; i < TRAFFIC_COUNTERS; i++)
+	{
+		if (value->counters[i] != 0)
+			out = varint_write(out, (uint64_t) value->counters[i]);
+	}
+	if (value->latency.zero != 0)
+		out = varint_write(out, (uint64_t) value->latency.zero);
+	return (size_t) (traffic_value_encode_buckets(value, out) - start);
 }
 
 /* Where decoding stands.  After a problem every read gives 0. */
@@ -146,6 +166,13 @@ fail(reader *in, const char *problem)
 	if (in->problem == NULL)
 		in->problem = problem;
 	return 0;
+}
+
+static const char *
+fail_text(reader *in, const char *problem)
+{
+	fail(in, problem);
+	return in->problem;
 }
 
 static int64_t
@@ -240,5 +267,27 @@ traffic_value_decode_counters(const uint8_t *data, size_t length,
 	int64_t zero;
 
 	read_counters(&in, counters, &zero);
+	return in.problem;
+}
+
+const char *
+traffic_value_decode_buckets(const uint8_t *data, size_t length, sketch *latency)
+{
+	reader in = {data, data + length, NULL};
+	int64_t next = SKETCH_INDEX_MIN;
+
+	while (in.problem == NULL && in.next < in.end)
+	{
+		int64_t skipped = read_varint(&in);
+		int64_t count = read_present(&in);
+
+		if (skipped > SKETCH_INDEX_MAX - next)
+			return fail_text(&in, "holds a latency bucket out of range");
+		if (in.problem != NULL)
+			break;
+		next += skipped + 1;
+		if (!sketch_add_bucket(latency, (int) next - 1, count))
+			return fail_text(&in, "does not fit into memory");
+	}
 	return in.problem;
 }

@@ -115,4 +115,15 @@ extern const char *traffic_value_decode(const uint8_t *data, size_t length, traf
 extern const char *traffic_value_decode_counters(const uint8_t *data, size_t length,
 												 int64_t counters[TRAFFIC_COUNTERS]);
 
+/*
+ * The latency buckets alone, as the pairs above: how many bytes they take, and writing
+ * them (returns their end).
+ */
+extern size_t traffic_value_buckets_length(const traffic_value *value);
+extern uint8_t *traffic_value_encode_buckets(const traffic_value *value, uint8_t *out);
+
+/* Add buckets in that form to latency.  NULL, or what is wrong, as in traffic_value_decode(). */
+extern const char *traffic_value_decode_buckets(const uint8_t *data, size_t length,
+												sketch *latency);
+
 #endif /* TOPOLOGY_STORE_TRAFFIC_VALUE_H */

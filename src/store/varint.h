@@ -1,0 +1,72 @@
+/*
+ * varint.h
+ *		Numbers of 64 bits in 1 to 10 bytes: base 128, lowest seven bits first.
+ *
+ * A cursor reads bytes that may be anything: after a problem every read gives 0, and
+ * the first problem sticks.
+ */
+#ifndef TOPOLOGY_STORE_VARINT_H
+#define TOPOLOGY_STORE_VARINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define VARINT_MAX 10
+
+typedef struct varint_cursor
+{
+	const uint8_t *next;
+	const uint8_t *end;
+	const char *problem; /* NULL, or the rest of a sentence about the bytes */
+} varint_cursor;
+
+static inline uint8_t *
+varint_write(uint8_t *out, uint64_t number)
+{
+	while (number >= 0x80)
+	{
+		*out++ = (uint8_t) (number | 0x80);
+		number >>= 7;
+	}
+	*out++ = (uint8_t) number;
+	return out;
+}
+
+/* What takes more than one byte, or is not there. */
+extern uint64_t varint_read_long(varint_cursor *in);
+
+static inline uint64_t
+varint_read(varint_cursor *in)
+{
+	if (in->next < in->end && *in->next < 0x80)
+		return *in->next++;
+	return varint_read_long(in);
+}
+
+/* Small numbers of either sign to small ones without. */
+static inline uint64_t
+zigzag(int64_t number)
+{
+	return ((uint64_t) number << 1) ^ (number < 0 ? UINT64_MAX : 0);
+}
+
+static inline int64_t
+unzigzag(uint64_t number)
+{
+	return (int64_t) ((number >> 1) ^ ((number & 1) ? UINT64_MAX : 0));
+}
+
+/* a - b and a + b, modulo 2^64. */
+static inline int64_t
+wrapped_difference(int64_t a, int64_t b)
+{
+	return (int64_t) ((uint64_t) a - (uint64_t) b);
+}
+
+static inline int64_t
+wrapped_sum(int64_t a, int64_t b)
+{
+	return (int64_t) ((uint64_t) a + (uint64_t) b);
+}
+
+#endif /* TOPOLOGY_STORE_VARINT_H */
