@@ -94,20 +94,18 @@ BEGIN
 	   OR 2 * (SELECT count(*) FROM topo.node n WHERE n.type = 'address') < current_setting('topology.max_address_nodes')::bigint THEN
 		RETURN;
 	END IF;
-	WITH used AS (
-		SELECT w.src AS node FROM topo_network.edge_window w
-		UNION SELECT w.dst FROM topo_network.edge_window w
-		UNION SELECT h.src FROM topo_network.edge_hour h
-		UNION SELECT h.dst FROM topo_network.edge_hour h
-		UNION SELECT d.src FROM topo_network.edge_day d
-		UNION SELECT d.dst FROM topo_network.edge_day d
-		UNION SELECT e.src FROM topo_network.live_edge e
-		UNION SELECT e.dst FROM topo_network.live_edge e
-	)
-	DELETE FROM topo.node n
-	WHERE n.type = 'address' AND n.tier IS NULL AND n.domain IS NULL AND n.properties = '{}'
-	  AND NOT EXISTS (SELECT FROM used u WHERE u.node = n.id)
-	  AND NOT EXISTS (SELECT FROM topo.address a WHERE a.node = n.id);
+	-- a longer window has the edges of those that it stands for
+	EXECUTE format($forget$
+		WITH used AS (
+			SELECT n.node FROM %s w CROSS JOIN LATERAL (VALUES (w.src), (w.dst)) n (node)
+			UNION
+			SELECT n.node FROM topo_network.live_edge e CROSS JOIN LATERAL (VALUES (e.src), (e.dst)) n (node)
+		)
+		DELETE FROM topo.node n
+		WHERE n.type = 'address' AND n.tier IS NULL AND n.domain IS NULL AND n.properties = '{}'
+		  AND NOT EXISTS (SELECT FROM used u WHERE u.node = n.id)
+		  AND NOT EXISTS (SELECT FROM topo.address a WHERE a.node = n.id)
+		$forget$, topo.window_source(topo.existing_graph('network'), tstzrange(NULL, NULL)));
 END
 $$;
 COMMENT ON FUNCTION topo.forget_addresses() IS

@@ -57,28 +57,29 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	RETURN QUERY
-	WITH edge AS (
-		SELECT w.bucket, w.src, w.dst, topo.merge(w.traffic) AS traffic
-		FROM topo_network.edge_window w
-		WHERE w.bucket <@ during AND w.src <> w.dst
-		GROUP BY 1, 2, 3
-	), side AS (
-		SELECT e.bucket, s.node, sum(topo.bytes_sent(e.traffic)) FILTER (WHERE s.called) AS asked,
-			   sum(topo.bytes_received(e.traffic)) FILTER (WHERE s.called) AS answered,
-			   sum(topo.bytes_sent(e.traffic)) FILTER (WHERE NOT s.called) AS asks,
-			   sum(topo.bytes_received(e.traffic)) FILTER (WHERE NOT s.called) AS is_answered
-		FROM edge e CROSS JOIN LATERAL (VALUES (e.src, false), (e.dst, true)) s (node, called)
-		GROUP BY 1, 2
-	)
-	SELECT s.node, count(*), count(*) FILTER (WHERE s.asks BETWEEN s.asked * 0.7 AND s.asked * 1.4
-													AND s.is_answered BETWEEN s.answered * 0.7 AND s.answered * 1.4),
-		   min(s.bucket), max(s.bucket)
-	FROM side s JOIN topo.node n ON n.id = s.node
-	WHERE n.type IN ('app', 'cluster') AND s.asked + s.answered > 0 AND s.asks + s.is_answered > 0
-	GROUP BY s.node
-	HAVING count(*) >= 10 AND count(*) FILTER (WHERE s.asks BETWEEN s.asked * 0.7 AND s.asked * 1.4
-													AND s.is_answered BETWEEN s.answered * 0.7 AND s.answered * 1.4) >= 0.9 * count(*);
+	RETURN QUERY EXECUTE format($proxies$
+		WITH edge AS (
+			SELECT w.bucket, w.src, w.dst, topo.merge(w.traffic) AS traffic
+			FROM %s w
+			WHERE w.src <> w.dst
+			GROUP BY 1, 2, 3
+		), side AS (
+			SELECT e.bucket, s.node, sum(topo.bytes_sent(e.traffic)) FILTER (WHERE s.called) AS asked,
+				   sum(topo.bytes_received(e.traffic)) FILTER (WHERE s.called) AS answered,
+				   sum(topo.bytes_sent(e.traffic)) FILTER (WHERE NOT s.called) AS asks,
+				   sum(topo.bytes_received(e.traffic)) FILTER (WHERE NOT s.called) AS is_answered
+			FROM edge e CROSS JOIN LATERAL (VALUES (e.src, false), (e.dst, true)) s (node, called)
+			GROUP BY 1, 2
+		)
+		SELECT s.node, count(*), count(*) FILTER (WHERE s.asks BETWEEN s.asked * 0.7 AND s.asked * 1.4
+														AND s.is_answered BETWEEN s.answered * 0.7 AND s.answered * 1.4),
+			   min(s.bucket), max(s.bucket)
+		FROM side s JOIN topo.node n ON n.id = s.node
+		WHERE n.type IN ('app', 'cluster') AND s.asked + s.answered > 0 AND s.asks + s.is_answered > 0
+		GROUP BY s.node
+		HAVING count(*) >= 10 AND count(*) FILTER (WHERE s.asks BETWEEN s.asked * 0.7 AND s.asked * 1.4
+														AND s.is_answered BETWEEN s.answered * 0.7 AND s.answered * 1.4) >= 0.9 * count(*)
+		$proxies$, topo.window_source(topo.existing_graph('network'), during, interval '1 minute'));
 END
 $$;
 COMMENT ON FUNCTION topo.find_proxies(tstzrange) IS
