@@ -377,7 +377,7 @@ BEGIN
 			bucket     timestamptz NOT NULL,
 			part       smallint NOT NULL DEFAULT 0,
 			src        bigint NOT NULL,
-			dst        bigint NOT NULL,
+			dst        bigint,
 			type       integer NOT NULL DEFAULT 0,
 			endpoint   bigint,
 			via        bigint[],
@@ -385,13 +385,20 @@ BEGIN
 			app_confidence real CHECK (app_confidence BETWEEN 0 AND 1),
 			first_seen timestamptz NOT NULL,
 			last_seen  timestamptz NOT NULL,
-			traffic    topo.traffic NOT NULL
+			traffic    topo.traffic,
+			last_src   bigint,
+			pack       bytea,
+			CONSTRAINT complete CHECK (pack IS NULL AND dst IS NOT NULL AND traffic IS NOT NULL AND last_src IS NULL
+									   OR pack IS NOT NULL AND dst IS NULL AND traffic IS NULL AND last_src IS NOT NULL)
 		) PARTITION BY RANGE (bucket);
+		-- its form is compact
+		ALTER TABLE %1$I.edge_window ALTER COLUMN pack SET STORAGE EXTERNAL;
 		CREATE INDEX ON %1$I.edge_window (bucket, part);
 		COMMENT ON COLUMN %1$I.edge_window.via IS 'the intermediaries between, in order';
 		COMMENT ON COLUMN %1$I.edge_window.confidence IS 'how surely src calls dst';
 		COMMENT ON COLUMN %1$I.edge_window.app_confidence IS 'how surely the app of src calls that of dst; NULL: the same';
 		COMMENT ON COLUMN %1$I.edge_window.endpoint IS 'the API operation of dst that was called, where it is known';
+		COMMENT ON COLUMN %1$I.edge_window.pack IS 'windows of many edges, for topo.unpack(): those of callers from src to last_src, seen from first_seen to last_seen';
 		CREATE TABLE %1$I.edge_hour (LIKE %1$I.edge_window INCLUDING ALL) PARTITION BY RANGE (bucket);
 		CREATE TABLE %1$I.edge_day (LIKE %1$I.edge_window INCLUDING ALL) PARTITION BY RANGE (bucket);
 		COMMENT ON TABLE %1$I.edge_window IS 'traffic of each edge in each minute; the rows of one edge and minute are merged when read';

@@ -190,7 +190,7 @@ BEGIN
 		USING (SELECT DISTINCT v.minute, p AS part FROM resolved v CROSS JOIN LATERAL unnest(ARRAY[v.part, v.merged]) p
 			   WHERE EXISTS (SELECT FROM topo_network.flow_window f WHERE f.bucket = v.bucket)) v
 		WHERE w.bucket = v.minute AND w.part = v.part
-		RETURNING w.bucket, w.src, w.dst, w.type, w.first_seen, w.last_seen
+		RETURNING w.bucket, w.src, w.dst, w.type, w.first_seen, w.last_seen, w.pack
 	), written AS (
 		INSERT INTO topo_network.edge_window (bucket, part, src, dst, via, confidence, app_confidence, first_seen, last_seen, traffic)
 		SELECT v.minute, v.part, e.src, e.dst, e.via, e.confidence, e.app_confidence,
@@ -201,7 +201,10 @@ BEGIN
 	)
 	SELECT array_agg(DISTINCT (r.src, r.dst, r.type)::topo.edge_key) INTO shrunk
 	FROM (SELECT r.bucket, r.src, r.dst, r.type, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen
-		  FROM replaced r GROUP BY 1, 2, 3, 4) r
+		  FROM (SELECT r.bucket, r.src, r.dst, r.type, r.first_seen, r.last_seen FROM replaced r WHERE r.pack IS NULL
+				UNION ALL
+				SELECT r.bucket, u.src, u.dst, u.type, u.first_seen, u.last_seen FROM replaced r CROSS JOIN LATERAL topo.unpack(r.pack) u) r
+		  GROUP BY 1, 2, 3, 4) r
 		 LEFT JOIN (SELECT w.bucket, w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
 					FROM written w GROUP BY 1, 2, 3, 4) w
 			ON (w.bucket, w.src, w.dst, w.type) = (r.bucket, r.src, r.dst, r.type)

@@ -95,10 +95,10 @@ BEGIN
 	EXECUTE format($windows$
 		SELECT array_agg((s.src, s.dst, s.type, s.first_seen, s.last_seen)::topo.seen_edge)
 		FROM (SELECT w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
-			  FROM %I.edge_window w
-			  WHERE w.bucket = ANY ($1)
+			  FROM (%s) w
 			  GROUP BY 1, 2, 3
-			  HAVING max(w.last_seen) > $2) s$windows$, (topo.existing_graph(graph)).schema_name)
+			  HAVING max(w.last_seen) > $2) s$windows$,
+		topo.stored_windows((topo.existing_graph(graph)).schema_name, 'edge_window', 'w.bucket = ANY ($1)'))
 	INTO seen USING buckets, topo.live_since(graph);
 	PERFORM topo.link_seen(graph, seen);
 END

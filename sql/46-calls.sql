@@ -96,7 +96,7 @@ BEGIN
 		USING (SELECT DISTINCT v.minute, p AS part FROM resolved v CROSS JOIN LATERAL unnest(ARRAY[v.part, v.merged]) p
 			   WHERE v.bucket IN (SELECT r.bucket FROM report r)) v
 		WHERE w.bucket = v.minute AND w.part = v.part
-		RETURNING w.src, w.dst, w.type
+		RETURNING w.src, w.dst, w.type, w.pack
 	), written AS (
 		INSERT INTO topo_ipc.edge_window (bucket, part, src, dst, endpoint, first_seen, last_seen, traffic)
 		SELECT v.minute, v.part, e.src, e.dst, e.endpoint, e.first_seen, e.last_seen, e.traffic
@@ -105,7 +105,10 @@ BEGIN
 		RETURNING src, dst, type
 	)
 	SELECT array_agg((v.src, v.dst, v.type)::topo.edge_key) INTO vanished
-	FROM (SELECT * FROM replaced EXCEPT SELECT * FROM written) v;
+	FROM ((SELECT r.src, r.dst, r.type FROM replaced r WHERE r.pack IS NULL
+		   UNION ALL
+		   SELECT u.src, u.dst, u.type FROM replaced r CROSS JOIN LATERAL topo.unpack(r.pack) u)
+		  EXCEPT SELECT * FROM written) v;
 	RETURN vanished;
 END
 $$;

@@ -80,18 +80,23 @@ COMMENT ON FUNCTION topo.windows_changed(text, timestamptz[]) IS
 -- Merging: one row for each edge
 --
 
-CREATE FUNCTION topo.merging(source text, bucket text, part text) RETURNS text
+CREATE FUNCTION topo.merging(source text, bucket text, part text, finish text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN format($merging$
-	SELECT %2$s, %3$s, w.src, w.dst, w.type, w.endpoint, w.via, max(w.confidence),
-		   nullif(max(coalesce(w.app_confidence, w.confidence)), max(w.confidence)),
-		   min(w.first_seen), max(w.last_seen), topo.merge(w.traffic)
-	FROM %1$s w
-	GROUP BY 1, 2, 3, 4, 5, 6, 7$merging$, source, bucket, part);
-COMMENT ON FUNCTION topo.merging(text, text, text) IS
-'a query: the windows of a source (called w), one for each edge, endpoint and way, with a bucket and part as expressions of w';
+	SELECT g.bucket, g.part, p.src, p.last_src, p.first_seen, p.last_seen, p.pack
+	FROM (SELECT m.bucket, m.part, topo.pack(m.bucket, %4$s, m.src, m.dst, m.type, m.endpoint, m.via, m.confidence, m.app_confidence,
+											 m.first_seen, m.last_seen, m.traffic ORDER BY m.src, m.dst, m.type, m.endpoint, m.via) AS packs
+		  FROM (SELECT %2$s AS bucket, %3$s AS part, w.src, w.dst, w.type, w.endpoint, w.via, max(w.confidence) AS confidence,
+					   nullif(max(coalesce(w.app_confidence, w.confidence)), max(w.confidence)) AS app_confidence,
+					   min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen, topo.merge(w.traffic) AS traffic
+				FROM %1$s w
+				GROUP BY 1, 2, 3, 4, 5, 6, 7) m
+		  GROUP BY 1, 2) g
+		 CROSS JOIN LATERAL unnest(g.packs) p$merging$, source, bucket, part, finish);
+COMMENT ON FUNCTION topo.merging(text, text, text, text) IS
+'a query: the windows of a source (called w), one for each edge, endpoint and way, packed, with a bucket and part as expressions of w, and the end of the bucket as one of m.bucket';
 
-CREATE FUNCTION topo.merge_rows(relation text, buckets timestamptz[], part text) RETURNS void
+CREATE FUNCTION topo.merge_rows(schema name, grain topo.grain, buckets timestamptz[], part text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
@@ -99,15 +104,16 @@ AS $$
 BEGIN
 	EXECUTE format($merge$
 		WITH taken AS (
-			DELETE FROM %1$s w WHERE w.bucket = ANY ($1) RETURNING w.*
+			DELETE FROM %1$I.%2$I w WHERE w.bucket = ANY ($1) RETURNING w.*
 		)
-		INSERT INTO %1$s (bucket, part, src, dst, type, endpoint, via, confidence, app_confidence, first_seen, last_seen, traffic)
-		%2$s$merge$, relation, topo.merging('taken', 'w.bucket', part))
-	USING buckets;
+		INSERT INTO %1$I.%2$I (bucket, part, src, last_src, first_seen, last_seen, pack)
+		%3$s$merge$, schema, grain.relation,
+		topo.merging(format('(%s)', topo.stored_windows(NULL, 'taken', 'true')), 'w.bucket', part, 'm.bucket + $2'))
+	USING buckets, grain.width;
 END
 $$;
-COMMENT ON FUNCTION topo.merge_rows(text, timestamptz[], text) IS
-'replace the rows of some buckets of a table of windows by one for each edge, with a part as an expression of w';
+COMMENT ON FUNCTION topo.merge_rows(name, topo.grain, timestamptz[], text) IS
+'replace the rows of some buckets of a table of windows by packs with one window for each edge, with a part as an expression of w';
 
 CREATE FUNCTION topo.lock_to_resolve(graph text) RETURNS boolean
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
@@ -135,7 +141,8 @@ BEGIN
 	IF minute IS NULL THEN
 		RETURN false;
 	END IF;
-	PERFORM topo.merge_rows(format('%I.edge_window', graph.schema_name), ARRAY[minute], '(w.part / 7 * 7 + 6)::smallint');
+	PERFORM topo.merge_rows(graph.schema_name, g, ARRAY[minute], '(w.part / 7 * 7 + 6)::smallint')
+	FROM topo.edge_grains(graph.name) g WHERE g.relation = 'edge_window';
 	RETURN true;
 END
 $$;
@@ -196,23 +203,24 @@ BEGIN
 		), replaced AS (
 			DELETE FROM %1$I.%2$I w WHERE w.bucket IN (SELECT t.bucket FROM taken t) AND w.part = $3
 		), written AS (
-			INSERT INTO %1$I.%2$I (bucket, part, src, dst, type, endpoint, via, confidence, app_confidence, first_seen, last_seen, traffic)
-			%4$s
-			RETURNING 1
+			INSERT INTO %1$I.%2$I (bucket, part, src, last_src, first_seen, last_seen, pack)
+			%3$s
+			RETURNING pack
 		)
 		INSERT INTO %1$I.rollup AS r (width, bucket, rolled_at, edges)
-		SELECT $1, $2, topo.clock(), (SELECT count(*) FROM written) WHERE EXISTS (SELECT FROM taken)
+		SELECT $1, $2, topo.clock(), (SELECT coalesce(sum(topo.packed_count(w.pack)), 0) FROM written w) WHERE EXISTS (SELECT FROM taken)
 		ON CONFLICT (width, bucket) DO UPDATE SET rolled_at = excluded.rolled_at, edges = excluded.edges
 		RETURNING r.edges$roll$,
-		graph.schema_name, long.relation, short.relation,
-		topo.merging(format('(SELECT * FROM %I.%I s WHERE s.bucket >= $2 AND s.bucket < $2 + $1 AND EXISTS (SELECT FROM taken))',
-							graph.schema_name, short.relation), '$2', '$3'))
+		graph.schema_name, long.relation,
+		topo.merging(format('(%s)', topo.stored_windows(graph.schema_name, short.relation,
+														'w.bucket >= $2 AND w.bucket < $2 + $1 AND EXISTS (SELECT FROM taken)')),
+					 '$2', '$3', '$2 + $1'))
 	INTO rows USING width, bucket, part;
 	RETURN rows;
 END
 $$;
 COMMENT ON FUNCTION topo.roll_up(topo.graph, interval, timestamptz) IS
-'compute a dirty hour or day anew from the next shorter windows; returns how many rows it has now, NULL: it is not dirty, or something in it is';
+'compute a dirty hour or day anew from the next shorter windows; returns how many windows it has now, NULL: it is not dirty, or something in it is';
 
 CREATE FUNCTION topo.rollups_due(schema name) RETURNS TABLE (width interval, bucket timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10

@@ -96,9 +96,9 @@ BEGIN
 	EXECUTE format('INSERT INTO %I.seal (width, during) VALUES ($1, $2) ON CONFLICT DO NOTHING', graph.schema_name) USING grain.width, during;
 	GET DIAGNOSTICS sealed = ROW_COUNT;
 	IF sealed = 0 THEN
-		EXECUTE format('SELECT topo.merge_rows($1, array_agg(DISTINCT w.bucket), ''0::smallint'')
+		EXECUTE format('SELECT topo.merge_rows($1, $4, array_agg(DISTINCT w.bucket), ''0::smallint'')
 						FROM %I.%I w WHERE w.bucket <@ $2 AND w.part >= $3 HAVING count(*) > 0', graph.schema_name, long.relation)
-		USING format('%I.%I', graph.schema_name, long.relation), during, late;
+		USING graph.schema_name, during, late, long;
 	END IF;
 END
 $$;

@@ -164,25 +164,21 @@ $$;
 COMMENT ON FUNCTION topo.window_pieces(topo.graph, tstzrange, interval) IS
 'which windows answer a range of time; none longer than widest but where shorter ones were dropped';
 
-CREATE FUNCTION topo.window_query(schema name, relation name, condition text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN format('SELECT w.bucket, w.part, w.src, w.dst, w.type, w.endpoint, w.via, w.confidence, w.app_confidence, w.first_seen, w.last_seen, w.traffic FROM %I.%I w WHERE %s',
-			  schema, relation, condition);
-COMMENT ON FUNCTION topo.window_query(name, name, text) IS 'a query for windows of one table';
-
-CREATE FUNCTION topo.window_source(graph topo.graph, during tstzrange, widest interval DEFAULT NULL) RETURNS text
+CREATE FUNCTION topo.window_source(graph topo.graph, during tstzrange, widest interval DEFAULT NULL,
+								   sources text DEFAULT NULL, targets text DEFAULT NULL) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 SET timezone = 'UTC'
 SET datestyle = 'ISO'
 AS $$
 	SELECT format('(%s)', coalesce(
-		string_agg(topo.window_query(graph.schema_name, p.relation,
+		string_agg(topo.stored_windows(graph.schema_name, p.relation,
 						concat_ws(' AND ', format('w.bucket >= %L', coalesce(lower(p.during), '-infinity')),
-								  'w.bucket < ' || quote_literal(upper(p.during)), CASE WHEN p.sealed THEN 'w.part = 0' END)),
+								  'w.bucket < ' || quote_literal(upper(p.during)), CASE WHEN p.sealed THEN 'w.part = 0' END),
+						sources, targets),
 				   ' UNION ALL '),
-		topo.window_query(graph.schema_name, 'edge_window', 'false')))
+		topo.stored_windows(graph.schema_name, 'edge_window', 'false')))
 	FROM topo.window_pieces(graph, during, widest) p
 $$;
-COMMENT ON FUNCTION topo.window_source(topo.graph, tstzrange, interval) IS
-'a subquery: the windows of edges that answer a range of time, none longer than widest but where shorter ones were dropped; the windows of one edge are still to be merged';
+COMMENT ON FUNCTION topo.window_source(topo.graph, tstzrange, interval, text, text) IS
+'a subquery: the windows of edges that answer a range of time, none longer than widest but where shorter ones were dropped, of sources and targets given as expressions of bigint[]; the windows of one edge are still to be merged';

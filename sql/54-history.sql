@@ -7,7 +7,8 @@
 -- bucket that it begins in, or in the first where it begins before; where minutes are
 -- gone, and a bucket is not one of whole hours or days of UTC, that is as exact as can be.
 --
--- Cost: that of the windows of the range, all edges of them, since they are found by time.
+-- Cost: that of the windows of the range; of those that are packed, only packs that have
+-- the callers asked for.
 --
 
 CREATE FUNCTION topo.as_of(at timestamptz, graph text DEFAULT NULL) RETURNS tstzrange
@@ -119,12 +120,10 @@ BEGIN
 	RETURN QUERY EXECUTE format($series$
 		SELECT greatest(width_bucket(w.bucket, $3), 1), topo.merge(w.traffic)
 		FROM %s w
-		WHERE %s AND %s
 		GROUP BY 1$series$,
 		topo.window_source(graph, tstzrange(steps[1], steps[cardinality(steps)]),
-						   coalesce(topo.widest_window(graph.name, steps), interval '0')),
-		CASE WHEN sources IS NULL THEN 'true' ELSE 'w.src = ANY ($1)' END,
-		CASE WHEN targets IS NULL THEN 'true' ELSE 'w.dst = ANY ($2)' END)
+						   coalesce(topo.widest_window(graph.name, steps), interval '0'),
+						   CASE WHEN sources IS NOT NULL THEN '$1' END, CASE WHEN targets IS NOT NULL THEN '$2' END))
 	USING sources, targets, steps;
 END
 $$;

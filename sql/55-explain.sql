@@ -50,8 +50,8 @@ DECLARE
 	between bigint[];
 BEGIN
 	IF to_regclass('topo_network.edge_window') IS NOT NULL THEN
-		EXECUTE format('SELECT array_agg(DISTINCT v) FROM %s w CROSS JOIN LATERAL unnest(w.via) v WHERE w.src = ANY ($1) AND w.dst = ANY ($1)',
-					   topo.window_source(topo.existing_graph('network'), during))
+		EXECUTE format('SELECT array_agg(DISTINCT v) FROM %s w CROSS JOIN LATERAL unnest(w.via) v',
+					   topo.window_source(topo.existing_graph('network'), during, sources => '$1', targets => '$1'))
 		INTO between USING members;
 	END IF;
 	RETURN members || between;

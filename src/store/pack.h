@@ -24,7 +24,7 @@
  *		varint		length of the latency buckets, and these as in traffic_value.h,
  *					where the shape has them
  * A shape:
- *		varint		bit i says that counter i is there, and so on: enum in pack.c
+ *		varint		bit i says that counter i is there, and so on: pack_bits.h has them
  *		varint		type of the edge (signed)
  *		4 bytes		confidence, and 4 of that of the apps, where it is another
  *		varint		number of intermediaries, and these (signed), where it has a way

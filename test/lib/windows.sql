@@ -29,6 +29,14 @@ CREATE FUNCTION pg_temp.reported(at timestamptz, client text, server text, bytes
 			e (role, ip, port, app, peer_ip, peer_port, tx, rx)
 $$;
 
+-- The windows of a table, packed or not.
+CREATE FUNCTION pg_temp.stored(schema name, relation name) RETURNS TABLE (bucket timestamptz, part smallint, src bigint, dst bigint, traffic topo.traffic)
+LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT w.bucket, w.part, w.src, w.dst, w.traffic FROM (%s) w', topo.stored_windows(schema, relation, 'true'));
+END
+$$;
+
 -- The content of a graph's tables of windows, whatever rows it is in.
 CREATE FUNCTION pg_temp.content(graph text) RETURNS TABLE (relation text, bucket timestamptz, source text, target text, traffic topo.traffic,
 														   first_seen timestamptz, last_seen timestamptz)
@@ -39,8 +47,8 @@ BEGIN
 	FOREACH r IN ARRAY ARRAY['edge_window', 'edge_hour', 'edge_day'] LOOP
 		RETURN QUERY EXECUTE format('SELECT %L, w.bucket, topo.node_label(s.type, s.name), topo.node_label(d.type, d.name), topo.merge(w.traffic),
 										   min(w.first_seen), max(w.last_seen)
-									FROM %I.%I w JOIN topo.node s ON s.id = w.src JOIN topo.node d ON d.id = w.dst
-									GROUP BY 1, 2, 3, 4', r, 'topo_' || graph, r);
+									FROM (%s) w JOIN topo.node s ON s.id = w.src JOIN topo.node d ON d.id = w.dst
+									GROUP BY 1, 2, 3, 4', r, topo.stored_windows(('topo_' || graph)::name, r::name, 'true'));
 	END LOOP;
 END
 $$;

@@ -17,13 +17,13 @@ SELECT * FROM state;
 -- Nothing is due before it has been quiet for a minute; then the minutes are merged, and the hour that is over is rolled up.
 SELECT topo.maintain_windows();
 SELECT * FROM state;
-SELECT part, count(*) FROM topo_ipc.edge_window GROUP BY 1 ORDER BY 1;
+SELECT part, count(*) FROM pg_temp.stored('topo_ipc', 'edge_window') GROUP BY 1 ORDER BY 1;
 SELECT pg_temp.clock('2020-11-20 10:31Z'), topo.maintain_windows();
 SELECT * FROM state;
-SELECT part, count(*) FROM topo_ipc.edge_window GROUP BY 1 ORDER BY 1;
+SELECT part, count(*) FROM pg_temp.stored('topo_ipc', 'edge_window') GROUP BY 1 ORDER BY 1;
 SELECT * FROM pg_temp.held();
 -- The same windows come of any rows: latency too.
-SELECT topo.p50_ms(traffic), topo.requests(traffic) FROM topo_ipc.edge_hour;
+SELECT topo.p50_ms(traffic), topo.requests(traffic) FROM pg_temp.stored('topo_ipc', 'edge_hour');
 
 -- What is late dirties the hour and day that it is of, and no other; until they are rolled up, the minutes answer.
 SELECT pg_temp.clock('2020-11-21 00:05Z'), topo.maintain_windows();
@@ -76,11 +76,11 @@ SELECT source, target, requests FROM topo.edges('[2020-11-20 09:10Z,2020-11-20 0
 SELECT source, target, requests FROM topo.edges('[2020-11-20 00:00Z,2020-11-21 00:00Z)', '{ipc}') ORDER BY 1, 2;
 SELECT pg_temp.clock('2020-11-23 00:02Z'), topo.roll_up_next();
 SELECT relation, bucket, edge, requests FROM pg_temp.held() WHERE bucket < '2020-11-21Z';
-SELECT bucket, part, topo.requests(traffic) AS requests FROM topo_ipc.edge_hour WHERE bucket = '2020-11-20 09:00Z' ORDER BY 2;
+SELECT bucket, part, topo.requests(traffic) AS requests FROM pg_temp.stored('topo_ipc', 'edge_hour') WHERE bucket = '2020-11-20 09:00Z' ORDER BY 2;
 SELECT source, target, requests FROM topo.edges('[2020-11-20 09:10Z,2020-11-20 09:11Z)', '{ipc}');
 SELECT topo.maintain_windows();
 -- When it goes once more, the two are one; and so on.
-SELECT bucket, part, topo.requests(traffic) AS requests FROM topo_ipc.edge_hour WHERE bucket = '2020-11-20 09:00Z' ORDER BY 2;
+SELECT bucket, part, topo.requests(traffic) AS requests FROM pg_temp.stored('topo_ipc', 'edge_hour') WHERE bucket = '2020-11-20 09:00Z' ORDER BY 2;
 SELECT pg_temp.called('2020-11-20 09:10:05Z', 'a', 'b', 512), topo.flush(), pg_temp.clock('2020-11-23 00:05Z'), topo.maintain_windows();
 SELECT relation, bucket, edge, requests FROM pg_temp.held() WHERE bucket < '2020-11-21Z';
 
@@ -104,21 +104,21 @@ SELECT topo.create_service_map();
 -- Flows, of which one comes late for a minute that is merged; then for one whose flows are dropped.
 SELECT pg_temp.clock('2020-11-20 10:30Z');
 SELECT pg_temp.reported('2020-11-20 10:10:05Z', 'web', 'shop', 1), pg_temp.reported('2020-11-20 10:10:25Z', 'web', 'shop', 2), topo.flush(), topo.maintain_windows();
-SELECT part, topo.bytes_sent(traffic) AS bytes FROM topo_network.edge_window ORDER BY 1;
+SELECT part, topo.bytes_sent(traffic) AS bytes FROM pg_temp.stored('topo_network', 'edge_window') ORDER BY 1;
 SELECT pg_temp.clock('2020-11-20 10:32Z'), topo.maintain_windows();
-SELECT part, topo.bytes_sent(traffic) AS bytes FROM topo_network.edge_window ORDER BY 1;
+SELECT part, topo.bytes_sent(traffic) AS bytes FROM pg_temp.stored('topo_network', 'edge_window') ORDER BY 1;
 SELECT pg_temp.reported('2020-11-20 10:10:15Z', 'web', 'shop', 4), topo.flush();
-SELECT part, topo.bytes_sent(traffic) AS bytes FROM topo_network.edge_window ORDER BY 1;
+SELECT part, topo.bytes_sent(traffic) AS bytes FROM pg_temp.stored('topo_network', 'edge_window') ORDER BY 1;
 SELECT pg_temp.clock('2020-11-21 12:00Z'), topo.maintain_windows();
 SELECT count(*) AS flows FROM topo_network.flow_window;
 SELECT pg_temp.reported('2020-11-20 10:10:05Z', 'web', 'shop', 8), pg_temp.reported('2020-11-20 10:10:35Z', 'web', 'shop', 16), topo.flush();
-SELECT part, topo.bytes_sent(traffic) AS bytes FROM topo_network.edge_window ORDER BY 1;
+SELECT part, topo.bytes_sent(traffic) AS bytes FROM pg_temp.stored('topo_network', 'edge_window') ORDER BY 1;
 SELECT pg_temp.clock('2020-11-21 12:02Z'), topo.merge_next_minute();
 SELECT pg_temp.reported('2020-11-20 10:10:05Z', 'web', 'shop', 32), topo.flush();
-SELECT part, topo.bytes_sent(traffic) AS bytes FROM topo_network.edge_window ORDER BY 1;
+SELECT part, topo.bytes_sent(traffic) AS bytes FROM pg_temp.stored('topo_network', 'edge_window') ORDER BY 1;
 SELECT source, target, bytes_sent, confidence FROM topo.edges('[2020-11-20 00:00Z,2020-11-21 00:00Z)', '{network}');
 SELECT pg_temp.clock('2020-11-21 12:05Z'), topo.maintain_windows();
-SELECT part, topo.bytes_sent(traffic) AS bytes FROM topo_network.edge_window ORDER BY 1;
+SELECT part, topo.bytes_sent(traffic) AS bytes FROM pg_temp.stored('topo_network', 'edge_window') ORDER BY 1;
 SELECT source, target, bytes_sent, confidence FROM topo.edges('[2020-11-20 00:00Z,2020-11-21 00:00Z)', '{network}');
 SELECT count(*) AS flows FROM topo_network.flow_window;
 

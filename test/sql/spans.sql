@@ -128,7 +128,7 @@ SELECT count(*), topo.merge(w.traffic) FROM topo_trace.edge_window w JOIN topo.n
 SELECT topo.merge_next_minute();
 UPDATE topo_trace.open_window SET appended = topo.clock() - interval '61 seconds';
 SELECT topo.merge_next_minute() FROM topo_trace.open_window;
-SELECT count(*), topo.merge(w.traffic) FROM topo_trace.edge_window w JOIN topo.node n ON n.id = w.src AND n.name = 'x';
+SELECT count(*), topo.merge(u.traffic) FROM topo_trace.edge_window w CROSS JOIN LATERAL topo.unpack(w.pack) u JOIN topo.node n ON n.id = u.src AND n.name = 'x';
 SELECT count(*) FROM topo_trace.open_window;
 -- Parts go with their partition, when nobody waits for them any more.
 SELECT pg_temp.horizon_passes();

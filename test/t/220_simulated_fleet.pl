@@ -107,17 +107,25 @@ EOT
 	return $database;
 }
 
+# A query for the windows of edges, in rows of their own or packed.
+sub stored
+{
+	my ($database) = @_;
+
+	return $node->safe_psql($database, "SELECT topo.stored_windows('topo_network', 'edge_window', 'true')");
+}
+
 # All that the map says, and what was learned of addresses, in one order.
 sub content
 {
 	my ($database) = @_;
 
-	return $node->safe_psql($database, <<'EOT');
+	return $node->safe_psql($database, <<"EOT");
 SET timezone = 'UTC';
 SELECT bucket, part, topo.node_label(s.type, s.name) COLLATE "C", topo.node_label(d.type, d.name) COLLATE "C",
 	   ARRAY(SELECT topo.node_label(v.type, v.name) FROM unnest(w.via) WITH ORDINALITY u (id, place) JOIN topo.node v USING (id) ORDER BY place),
 	   w.type, confidence, app_confidence, first_seen, last_seen, traffic::text COLLATE "C"
-FROM topo_network.edge_window w JOIN topo.node s ON s.id = src JOIN topo.node d ON d.id = dst
+FROM (@{[stored($database)]}) w JOIN topo.node s ON s.id = src JOIN topo.node d ON d.id = dst
 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
 SELECT level, during, e.source, e.target, e.graphs, e.traffic, e.first_seen, e.last_seen, e.via, e.confidence, e.endpoints
 FROM unnest('{app,cluster}'::text[]) level, unnest('{NULL,"(,)","[2020-11-20 10:03Z,2020-11-20 10:05Z)"}'::tstzrange[]) during,
@@ -159,7 +167,7 @@ SELECT extract(epoch FROM bucket - '2020-11-20 10:00Z')::int / 10 + part, topo.n
 	   array_to_string(ARRAY(SELECT topo.node_label(v.type, v.name) FROM unnest(w.via) WITH ORDINALITY u (id, place) JOIN topo.node v USING (id) ORDER BY place), ','),
 	   w.confidence, coalesce(w.app_confidence, w.confidence),
 	   topo.connections(w.traffic), topo.failed(w.traffic), topo.bytes_sent(w.traffic), topo.bytes_received(w.traffic)
-FROM topo_network.edge_window w JOIN topo.node s ON s.id = w.src JOIN topo.node d ON d.id = w.dst
+FROM (@{[stored($database)]}) w JOIN topo.node s ON s.id = w.src JOIN topo.node d ON d.id = w.dst
 EOT
 }
 
