@@ -5,7 +5,8 @@
  * topo.pack() takes windows in order of source and target, and gives packs of about
  * CHUNK_BYTES or CHUNK_WINDOWS, whichever comes first: thin edges make packs of a
  * thousand, edges with wide sketches smaller ones, so that a look at one edge need not
- * read much more than it.  All memory is in the aggregate's context, and goes with it.
+ * read much more than it.  All memory is in the aggregate's context, and goes with it:
+ * the packs of one bucket, which must stay below a gigabyte (some 30 million edges).
  *
  * topo.unpack() checks what it reads: a pack that is damaged is ERRCODE_DATA_CORRUPTED.
  */

@@ -9,6 +9,7 @@
 #	kafka		from a topic to resolved windows, beside a bare poll loop; a backlog;
 #				how fresh the map is
 #	resolve		a window of a million rows, with a hub and without
+#	windows		what windows of that map take to store, and how fast they answer
 #	traverse	against WITH RECURSIVE, on a map of 8,000 nodes and 161,000 edges
 #
 # The first needs root and a kernel with BTF; without, it says so.
@@ -140,8 +141,13 @@ part_traverse() {
 	PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/traverse.sh"
 }
 
+part_windows() {
+	say "windows: storage, rollups, and answers of ranges"
+	PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/windows.sh"
+}
+
 fleet_init bench topo-bench$$-
 start_server
-for part in ${*:-capture kafka resolve traverse}; do
+for part in ${*:-capture kafka resolve traverse windows}; do
 	"part_$part"
 done
