@@ -31,7 +31,7 @@ sub new_server
 	$node->init(%{ $option{init} // {} });
 	$node->append_conf('postgresql.conf', <<"EOT" . ($option{conf} // ''));
 shared_preload_libraries = 'topology'
-max_worker_processes = 16
+max_worker_processes = 40
 topology.flush_interval = 100ms
 topology.snapshot_interval = 500ms
 EOT
