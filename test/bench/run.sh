@@ -11,6 +11,7 @@
 #	resolve		a window of a million rows, with a hub and without
 #	windows		what windows of that map take to store, and how fast they answer
 #	traverse	against WITH RECURSIVE, on a map of 8,000 nodes and 161,000 edges
+#	rmat		the same and plain C, on a graph of a million nodes and ten million edges
 #
 # The first needs root and a kernel with BTF; without, it says so.
 
@@ -141,6 +142,11 @@ part_traverse() {
 	PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/traverse.sh"
 }
 
+part_rmat() {
+	say "rmat: milliseconds, medians"
+	PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/rmat.sh"
+}
+
 part_windows() {
 	say "windows: storage, rollups, and answers of ranges"
 	PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/windows.sh"
@@ -148,6 +154,6 @@ part_windows() {
 
 fleet_init bench topo-bench$$-
 start_server
-for part in ${*:-capture kafka resolve traverse windows}; do
+for part in ${*:-capture kafka resolve traverse rmat windows}; do
 	"part_$part"
 done

@@ -25,4 +25,5 @@ trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
 $run -o /dev/null -f "$here/service_map.sql"
+$run -o /dev/null -c "SELECT topo.take_snapshot('bench')"
 $run -f "$here/traverse.sql"

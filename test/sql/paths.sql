@@ -1,6 +1,9 @@
 -- paths(), cycles() and components().
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
+\getenv srcdir PG_ABS_SRCDIR
+\set refusal :srcdir '/lib/refusal.sql'
+\i :refusal
 SELECT count(topo.set_node('app', 'pa-' || n)) FROM unnest(ARRAY['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) n;
 SELECT topo.create_graph('pa_one');
 SELECT topo.create_graph('pa_two');
@@ -145,19 +148,8 @@ SELECT topo.cycles(graphs => '{pa_random}', max_cycles => NULL);
 RESET work_mem;
 
 -- What cannot be is refused.
-CREATE FUNCTION pg_temp.refused(query text) RETURNS TABLE (state text, message text, hint text)
-LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE query;
-	state := 'not refused';
-	RETURN NEXT;
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN NEXT;
-END
-$$;
 \pset format unaligned
-SELECT call, r.* FROM unnest(ARRAY[
+SELECT call, r.state, r.message, r.hint FROM unnest(ARRAY[
 	$$paths(NULL, 'pa-a')$$,
 	$$paths('pa-a', 'pa-nobody')$$,
 	$$paths('pa-a', 'pa-b', -1)$$,

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Prints traverse() and reachable_count() from snapshots beside WITH RECURSIVE and
+# plain C over the same arrays, on a graph of 2^RMAT_SCALE nodes (RMAT_SCALE, 20)
+# for which RMAT_EDGES edges are drawn (10,000,000), with a fixed seed.  PGHOST,
+# PGPORT, PGUSER and PGDATABASE say where; that database needs the extension, and
+# no graph "rmat".  What it makes there is gone when it ends.
+#
+# Plain C and the server run one after the other: both warm, on the same edges.
+set -eu
+
+here=$(dirname "$0")
+top=$here/../..
+scale=${RMAT_SCALE:-20}
+drawn=${RMAT_EDGES:-10000000}
+rounds=5
+starts="1000 50000 123456"
+run="psql -X -q -v ON_ERROR_STOP=1"
+export PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=warning"
+
+if [ "$($run -At -c "SELECT count(*) FROM topo.graph WHERE name = 'rmat'")" != 0 ]; then
+	echo "rmat.sh: there is a graph \"rmat\" already; drop it with SELECT topo.drop_graph('rmat')" >&2
+	exit 1
+fi
+
+work=$(mktemp -d)
+clean_up()
+{
+	rm -rf "$work"
+	$run -o /dev/null <<-'SQL'
+		SELECT topo.drop_graph(name) FROM topo.graph WHERE name = 'rmat';
+		DELETE FROM topo.node WHERE type = 'app' AND name ~ '^rmat-[0-9]+$';
+	SQL
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+"${CC:-cc}" -O2 -o "$work/rmat" "$here/rmat.c"
+"${CC:-cc}" -O2 -I "$top/src" -o "$work/plain_bfs" "$here/plain_bfs.c" "$top/src/traverse/csr.c"
+"$work/rmat" "$scale" "$drawn" 1 "$work/edges"
+# shellcheck disable=SC2086 # the starts are words
+"$work/plain_bfs" "$work/edges" "$rounds" $starts >"$work/plain"
+
+# by COPY, since what is measured is not load_edges(); the ids of the nodes are their numbers and a base
+$run -o /dev/null <<SQL
+SELECT topo.create_graph('rmat');
+INSERT INTO topo.node (type, name) SELECT 'app', 'rmat-' || n FROM generate_series(0, (1 << $scale) - 1) n;
+ALTER TABLE topo_rmat.link DROP CONSTRAINT link_pkey;
+DROP INDEX topo_rmat.link_reverse_idx;
+SQL
+base=$($run -At -c "SELECT id FROM topo.node WHERE type = 'app' AND name = 'rmat-0'")
+"$work/plain_bfs" "$work/edges" "$base" - | $run -c "COPY topo_rmat.link (level, src, dst, type) FROM STDIN"
+$run -o /dev/null <<'SQL'
+ALTER TABLE topo_rmat.link ADD PRIMARY KEY (level, src, dst, type);
+CREATE INDEX link_reverse_idx ON topo_rmat.link (level, dst, src, type);
+VACUUM ANALYZE topo_rmat.link;
+VACUUM ANALYZE topo.node;
+SELECT topo.take_snapshot('rmat', '10 minutes');
+SQL
+$run -v plain="$work/plain" -v starts="$(echo "$starts" | tr ' ' ',')" -v rounds=$rounds -f "$here/rmat.sql"
