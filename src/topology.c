@@ -16,6 +16,7 @@
 
 #include "settings.h"
 #include "traverse/snapshot_store.h"
+#include "traverse/stream_scan.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -167,6 +168,7 @@ _PG_init(void)
 	if (process_shared_preload_libraries_in_progress)
 	{
 		snapshot_store_init();
+		stream_scan_init();
 		worker_init();
 	}
 }

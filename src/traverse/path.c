@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "traverse/node_names.h"
 #include "traverse/path_view.h"
 #include "traverse/request.h"
@@ -165,7 +166,7 @@ topo_shortest_path(PG_FUNCTION_ARGS)
 	link_view *view;
 	int64 ends[2];
 
-	srf_materialize(fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	ends[1] = read_path_arguments(&request, fcinfo);
 	ends[0] = request.start[0];

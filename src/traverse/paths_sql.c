@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "traverse/components.h"
 #include "traverse/node_names.h"
 #include "traverse/request.h"
@@ -167,7 +168,7 @@ topo_paths(PG_FUNCTION_ARGS)
 	int64 target;
 	int32 most;
 
-	srf_materialize(fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	target = read_path_arguments(&request, fcinfo);
 	most = request_count(fcinfo, 3, "max_paths");
@@ -201,7 +202,7 @@ topo_cycles(PG_FUNCTION_ARGS)
 	simple_paths *paths;
 	path_output output;
 
-	srf_materialize(fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	read_graph_arguments(&request, fcinfo, 2);
 	max_length = request_count(fcinfo, 0, "max_length");
@@ -315,7 +316,7 @@ topo_components(PG_FUNCTION_ARGS)
 	uint32 *component;
 	uint32 count;
 
-	srf_materialize(fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	read_graph_arguments(&request, fcinfo, 1);
 	map = adjacency_of_all(&request.scope);

@@ -49,12 +49,14 @@ SPIPlanPtr
 query_prepare(const char *text, int arg_count, const Oid *arg_types, query_lifetime lifetime)
 {
 	int options = lifetime == QUERY_KEPT ? CURSOR_OPT_GENERIC_PLAN : CURSOR_OPT_CUSTOM_PLAN;
+	MemoryContext callers = CurrentMemoryContext; /* SPI changes to its own */
 	SPIPlanPtr plan = SPI_prepare_cursor(text, arg_count, unconstify(Oid *, arg_types), options);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
 	if (lifetime != QUERY_ONCE)
 		SPI_keepplan(plan);
+	MemoryContextSwitchTo(callers);
 	return plan;
 }
 
@@ -91,8 +93,10 @@ query_run(SPIPlanPtr plan, const query_args *args, row_sink sink, void *context)
 		.read_only = true,
 		.dest = &receiver.base,
 	};
+	MemoryContext callers = CurrentMemoryContext; /* SPI changes to its own */
 	int result = SPI_execute_plan_extended(plan, &options);
 
+	MemoryContextSwitchTo(callers);
 	if (result < 0)
 		elog(ERROR, "could not run a query: %s", SPI_result_code_string(result));
 	if (options.params != NULL)

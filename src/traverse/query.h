@@ -4,7 +4,7 @@
  *
  * All of these need a connection to SPI, and read with the snapshot of the
  * statement that called the function: own writes are seen, others' later
- * commits are not.
+ * commits are not.  CurrentMemoryContext stays the caller's.
  */
 #ifndef TOPOLOGY_TRAVERSE_QUERY_H
 #define TOPOLOGY_TRAVERSE_QUERY_H

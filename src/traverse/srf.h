@@ -8,12 +8,6 @@
 #include "fmgr.h"
 #include "traverse/expand.h"
 
-/*
- * Have the call's rows go to a tuplestore: sets setResult and setDesc of its
- * ReturnSetInfo.  Call it before connecting to SPI.
- */
-extern void srf_materialize(FunctionCallInfo fcinfo);
-
 /* Sets of graphs as text[]; set scope, leave the rest zero. */
 typedef struct graph_names
 {

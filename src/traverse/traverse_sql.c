@@ -4,7 +4,9 @@
  *
  * A call connects to SPI, reads its arguments into a request, searches, and for
  * traverse() names and orders what was found.  All memory of a call is SPI's
- * own, and goes with SPI_finish(); rows go to a tuplestore of the executor's.
+ * own, and goes with SPI_finish(); rows go to a tuplestore of the executor's, but
+ * those of a view to whom waits for them one by one (stream_scan.c), if somebody
+ * does: then all memory is his.
  *
  * A page: nodes are ordered by depth and label, so a page is a run of them.  The
  * search stops at the depth that fills the page, and only nodes from the depth
@@ -12,12 +14,14 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "traverse/link_view.h"
 #include "traverse/node_names.h"
 #include "traverse/page.h"
 #include "traverse/request.h"
 #include "traverse/srf.h"
-#include "traverse/traverse_view.h"
+#include "traverse/stream_scan.h"
+#include "traverse/view_rows.h"
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
@@ -191,23 +195,46 @@ traverse_tables(ReturnSetInfo *output, const traverse_request *request, page *wa
 			 ordered_rows(result, first_depth(result, wanted)));
 }
 
+static void
+put_rows(ReturnSetInfo *output, view_rows *rows)
+{
+	Datum values[TRAVERSE_COLUMNS];
+	bool nulls[TRAVERSE_COLUMNS];
+
+	while (view_rows_next(rows, values, nulls))
+		tuplestore_putvalues(output->setResult, output->setDesc, values, nulls);
+}
+
+/* What a call holds; its rows may be fetched after the call. */
+typedef struct traverse_call
+{
+	traverse_request request;
+	page wanted;
+} traverse_call;
+
 Datum
 topo_traverse(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *output = (ReturnSetInfo *) fcinfo->resultinfo;
-	traverse_request request;
+	row_stream *stream = row_stream_wanted(output);
+	traverse_call *call;
 	link_view *view;
-	page wanted;
 
-	srf_materialize(fcinfo);
+	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	read_traverse_arguments(&request, fcinfo);
-	wanted = read_page_arguments(fcinfo);
-	view = link_view_open(&request.scope, request.start, request.start_count, true);
-	if (view != NULL)
-		traverse_view(output, view, &request, &wanted);
+	if (stream != NULL)
+		MemoryContextSwitchTo(stream->memory);
+	call = palloc(sizeof(traverse_call));
+	read_traverse_arguments(&call->request, fcinfo);
+	call->wanted = read_page_arguments(fcinfo);
+	view =
+		link_view_open(&call->request.scope, call->request.start, call->request.start_count, true);
+	if (view == NULL)
+		traverse_tables(output, &call->request, &call->wanted);
+	else if (stream != NULL)
+		stream->rows = view_rows_open(view, &call->request, &call->wanted);
 	else
-		traverse_tables(output, &request, &wanted);
+		put_rows(output, view_rows_open(view, &call->request, &call->wanted));
 	SPI_finish();
 	return (Datum) 0;
 }

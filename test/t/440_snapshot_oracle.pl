@@ -28,8 +28,9 @@ INSERT INTO topo_o2.link (src, dst, type) SELECT i % 11 + 1, i * 5 % 29 + 1, i %
 CREATE FUNCTION public.answers(starts text[], target text, direction text, k integer, of_graphs text[], types text[], filter jsonb, at_level text)
 RETURNS text LANGUAGE sql AS $$
 	SELECT concat_ws(E'\n',
-		(SELECT string_agg(t::text, E'\n' ORDER BY t.ordinality)
-		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, node_filter => filter, level => at_level) WITH ORDINALITY t),
+		-- fetched one by one, in the order in which they come; the page below goes over a tuplestore
+		(SELECT string_agg(row(t.node, t.node_type, t.depth, t.parent, t.graphs)::text, E'\n')
+		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, node_filter => filter, level => at_level) t),
 		'count ' || topo.reachable_count(starts, direction, k, of_graphs, edge_types => types, node_filter => filter, level => at_level),
 		(SELECT string_agg(t::text, E'\n' ORDER BY t.ordinality)
 		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, level => at_level, max_nodes => 4) WITH ORDINALITY t),
