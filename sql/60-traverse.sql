@@ -20,7 +20,7 @@ CREATE FUNCTION topo.traverse(
 	after       text DEFAULT NULL,
 	level       text DEFAULT NULL)
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
-LANGUAGE c STABLE PARALLEL SAFE
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'topo_traverse';
@@ -61,7 +61,7 @@ CREATE FUNCTION topo.shortest_path(
 	level      text DEFAULT NULL,
 	edge_types text[] DEFAULT NULL)
 RETURNS TABLE (step integer, node text, node_type text, graphs text[])
-LANGUAGE c STABLE PARALLEL SAFE
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'topo_shortest_path';
@@ -85,7 +85,7 @@ CREATE FUNCTION topo.upstream(
 	after       text DEFAULT NULL,
 	level       text DEFAULT NULL)
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	-- the first page has the node itself, which is no answer
@@ -110,7 +110,7 @@ CREATE FUNCTION topo.downstream(
 	after       text DEFAULT NULL,
 	level       text DEFAULT NULL)
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	-- the first page has the node itself, which is no answer
@@ -130,7 +130,7 @@ CREATE FUNCTION topo.blast_radius(
 	node_filter jsonb DEFAULT NULL,
 	level       text DEFAULT NULL)
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	SELECT t.* FROM topo.traverse(ARRAY[$1], 'in', NULL, $2, $3, $4, $5, level => $6) t

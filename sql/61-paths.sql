@@ -42,7 +42,7 @@ CREATE FUNCTION topo.components(
 	level      text DEFAULT 'app',
 	edge_types text[] DEFAULT NULL)
 RETURNS TABLE (component integer, size bigint, node text, node_type text)
-LANGUAGE c STABLE PARALLEL SAFE
+LANGUAGE c STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'topo_components';
