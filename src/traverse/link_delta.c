@@ -17,6 +17,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "common/hashfn.h"
 #include "commands/trigger.h"
@@ -26,6 +27,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/xid8.h"
 
 #include "traverse/link_delta.h"
@@ -168,12 +170,29 @@ notes_changes(Form_pg_trigger trigger, Oid namespace)
 		   strncmp(NameStr(trigger->tgname), "topo_note_", strlen("topo_note_")) == 0;
 }
 
+static Oid
+file_of(Oid table)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	Oid file = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		file = ((Form_pg_class) GETSTRUCT(tuple))->relfilenode;
+		ReleaseSysCache(tuple);
+	}
+	return file;
+}
+
 static uint64
 read_signature(Oid table)
 {
 	Oid namespace = get_namespace_oid("topo", true);
 	Relation relation = table_open(TriggerRelationId, AccessShareLock);
-	uint64 signature = hash_bytes_extended((unsigned char *) &table, sizeof(table), 0);
+	/* TRUNCATE shows to transactions that are older than it; like all that rewrites, it changes the
+	 * file */
+	Oid file[2] = {table, file_of(table)};
+	uint64 signature = hash_bytes_extended((unsigned char *) file, sizeof(file), 0);
 	int count = 0;
 	ScanKeyData key;
 	SysScanDesc scan;

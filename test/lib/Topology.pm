@@ -16,7 +16,7 @@ our @EXPORT = (
 	@Topology::Kernel::EXPORT,
 	qw(new_server create_map add_ebpf_source start_program run_program app serve call hold
 	  add_kafka_source state_query state_of worker_of await within poll_until hop_totals edge_totals totals
-	  both_ends_counted));
+	  both_ends_counted traversal_answer));
 
 # Longer than anything here may take.
 $PostgreSQL::Test::Utils::timeout_default = 60 unless $ENV{PG_TEST_TIMEOUT_DEFAULT};
@@ -237,6 +237,17 @@ sub totals
 		$sums[$_] += $fields[$_] foreach 0 .. 3;
 	}
 	return join '|', @sums;
+}
+
+# Where a traversal of graph g from n1 is answered from, and what it says.
+sub traversal_answer
+{
+	my ($node) = @_;
+	my $from = "FROM topo.traverse('{n1}', graphs => '{g}')";
+	my $plan = $node->safe_psql('postgres', "EXPLAIN (ANALYZE, COSTS OFF) SELECT * $from");
+
+	$plan =~ /Answered From: (\w+)/ or die $plan;
+	return "$1|" . $node->safe_psql('postgres', "SELECT count(*), md5(string_agg(concat_ws(' ', node, depth, parent), ',')) $from");
 }
 
 1;
