@@ -8,7 +8,12 @@
 -- Attribution.  The local side of a report is known where it was captured.  The
 -- peer is looked up at the time of the flow, by address and port, then by address
 -- alone: as the inventory says, or as its owner's own calls have taught, if somebody
--- answered there and nobody else is known to listen at that address.
+-- answered there and nobody else is known to listen at that address.  A server that
+-- reported as many connections of the same ends in the window is the callee,
+-- whoever else may hold the address.  Without its word no more than 0.9 is believed,
+-- unless the inventory says it; and a half, if the owner was not seen there, in the
+-- reports of the window, at the time of the flow: it may have gone.  So what is
+-- believed depends on the window's own reports, which make it dirty, and on no stay.
 --
 -- Counted once.  Where the client's host reports, its word counts, and the server's
 -- is left out.  Over a translation (NAT) the server sees another address:
@@ -79,8 +84,8 @@ BEGIN
 		   CASE f.role WHEN 1 THEN f.local_address ELSE f.peer_address END,
 		   CASE f.role WHEN 1 THEN coalesce(f.nat_local_address, f.local_address) ELSE f.peer_address END,
 		   nullif(CASE f.role WHEN 1 THEN f.local_port ELSE f.peer_port END, 0),
-		   CASE f.role WHEN 1 THEN f.peer_address ELSE f.local_address END,
-		   nullif(CASE f.role WHEN 1 THEN f.peer_port ELSE f.local_port END, 0),
+		   CASE f.role WHEN 1 THEN f.peer_address ELSE coalesce(f.nat_local_address, f.local_address) END,
+		   nullif(CASE WHEN f.role = 1 THEN f.peer_port WHEN f.nat_local_address IS NULL THEN f.local_port ELSE f.nat_local_port END, 0),
 		   CASE f.role WHEN 1 THEN coalesce(f.nat_peer_address, f.peer_address) ELSE f.local_address END,
 		   nullif(CASE WHEN f.role = 2 THEN f.local_port WHEN f.nat_peer_address IS NULL THEN f.peer_port ELSE f.nat_peer_port END, 0),
 		   f.role = 1 AND f.nat_peer_address IS NOT NULL,
@@ -89,7 +94,7 @@ BEGIN
 	FROM topo_network.flow_window f
 	WHERE f.bucket = ANY (buckets)
 	GROUP BY f.bucket, f.scope, f.protocol, f.role, f.local_address, f.local_port, f.local_node, f.peer_address, f.peer_port,
-			 f.nat_local_address, f.nat_peer_address, f.nat_peer_port;
+			 f.nat_local_address, f.nat_local_port, f.nat_peer_address, f.nat_peer_port;
 END
 $$;
 COMMENT ON FUNCTION topo.flow_reports(timestamptz[]) IS
@@ -156,6 +161,7 @@ COMMENT ON FUNCTION topo.declared_backends() IS 'the backends that the inventory
 CREATE FUNCTION topo.hops_of(buckets timestamptz[]) RETURNS SETOF topo.hop
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100000
 SET search_path = pg_catalog, topo, pg_temp
+SET enable_mergejoin = off -- nothing is known of what is joined, so hashing seems to cost more than it does
 AS $$
 BEGIN
 	RETURN QUERY
@@ -164,18 +170,28 @@ BEGIN
 		FROM topo.address a JOIN topo.intermediary i ON i.node = a.node
 		WHERE i.kind IN ('nat', 'gateway') AND a.port IS NULL AND NOT a.ambiguous
 	), report AS MATERIALIZED (
-		SELECT r.*, n.node AS nat,
+		SELECT r.*, topo.connections(r.traffic) AS connections, topo.failed(r.traffic) AS failed, n.node AS nat,
 			   NOT r.by_client AND EXISTS (SELECT FROM topo.reporter p WHERE p.address = r.caller AND p.scope = r.scope
 										   AND p.valid @> r.first_seen) AS covered
 		FROM topo.flow_reports(buckets) r
 			 LEFT JOIN nat n ON NOT r.by_client AND n.scope = r.scope AND n.address = r.caller AND n.valid @> r.first_seen
+	), heard AS MATERIALIZED (
+		-- what servers reported, by where they are called; and by where they listen, which a client on the same host may know
+		SELECT s.report, s.bucket, s.scope, s.protocol, s.caller, s.node, s.first_seen, s.last_seen, s.connections, s.target, s.port
+		FROM report s WHERE NOT s.by_client
+		UNION ALL
+		SELECT s.report, s.bucket, s.scope, s.protocol, s.caller, s.node, s.first_seen, s.last_seen, s.connections, s.inside, s.inside_port
+		FROM report s WHERE NOT s.by_client AND (s.inside, s.inside_port) IS DISTINCT FROM (s.target, s.port)
+	), met AS MATERIALIZED (
+		-- what both ends reported
+		SELECT c.report AS of_client, s.report AS of_server, s.node, s.connections
+		FROM report c JOIN heard s ON s.bucket = c.bucket AND s.scope = c.scope AND s.protocol = c.protocol
+								  AND s.caller = c.caller_outside AND s.target = c.inside AND s.port = c.inside_port
+		WHERE c.by_client
 	), masqueraded AS MATERIALIZED (
 		-- a server's word of a NAT, but for what is the NAT's own or was translated at the caller's
 		SELECT r.* FROM report r
-		WHERE r.nat IS NOT NULL AND NOT EXISTS (
-			SELECT FROM report c
-			WHERE c.by_client AND c.bucket = r.bucket AND c.scope = r.scope AND c.protocol = r.protocol
-			  AND c.caller_outside = r.caller AND c.inside = r.target AND c.inside_port = r.port)
+		WHERE r.nat IS NOT NULL AND NOT EXISTS (SELECT FROM met WHERE met.of_server = r.report)
 	), told AS MATERIALIZED (
 		SELECT m.report, t.client, t.connections, sum(t.connections) OVER (PARTITION BY m.report ORDER BY t.client) AS upto,
 			   sum(t.connections) OVER (PARTITION BY m.report) AS total,
@@ -191,66 +207,89 @@ BEGIN
 			GROUP BY 1 HAVING sum(t.connections) > 0) t
 	), hidden AS MATERIALIZED (
 		-- clients that call the listener, and that it did not see
-		SELECT m.report AS masqueraded, m.nat, c.report, topo.connections(c.traffic) AS connections
+		SELECT m.report AS masqueraded, m.nat, c.report, c.connections
 		FROM masqueraded m JOIN report c ON c.by_client AND c.bucket = m.bucket AND c.scope = m.scope AND c.protocol = m.protocol
 										AND c.inside = m.target AND c.inside_port = m.port AND c.caller_outside = c.caller
 		WHERE NOT EXISTS (SELECT FROM told t WHERE t.report = m.report)
-		  AND NOT EXISTS (SELECT FROM report s
-						  WHERE NOT s.by_client AND s.bucket = m.bucket AND s.scope = m.scope AND s.protocol = m.protocol
-							AND s.caller = c.caller AND s.target = m.target AND s.port = m.port)
+		  AND NOT EXISTS (SELECT FROM met WHERE met.of_client = c.report)
 	), behind AS MATERIALIZED (
-		SELECT h.report, min(h.nat) AS nat FROM hidden h GROUP BY h.report HAVING min(h.nat) = max(h.nat)
+		-- the client's word of what a server reported of a NAT
+		SELECT h.report, h.nat, m.node FROM hidden h JOIN masqueraded m ON m.report = h.masqueraded
 		UNION
-		SELECT c.report, min(m.nat)
+		SELECT c.report, m.nat, m.node
 		FROM told t JOIN masqueraded m ON m.report = t.report
 			 JOIN report c ON c.by_client AND c.bucket = m.bucket AND c.scope = m.scope AND c.protocol = m.protocol
 						  AND c.caller = t.client AND c.inside = m.target AND c.inside_port = m.port
-		GROUP BY c.report HAVING min(m.nat) = max(m.nat)
+	), witness AS MATERIALIZED (
+		-- who reported the same connections as their server; a node of NULL: several did; connections of NULL: not known, over a NAT
+		SELECT w.report, CASE WHEN min(w.node) = max(w.node) THEN min(w.node) END AS node,
+			   CASE WHEN count(*) = count(w.connections) THEN sum(w.connections) END AS connections
+		FROM (SELECT met.of_client AS report, met.node, met.connections FROM met
+			  UNION ALL
+			  SELECT b.report, b.node, NULL FROM behind b) w
+		WHERE w.node IS NOT NULL
+		GROUP BY w.report
+	), alone_in_word AS MATERIALIZED (
+		SELECT c.report, c.bucket, c.scope, c.inside AS target FROM report c
+		WHERE c.by_client AND NOT EXISTS (SELECT FROM witness w WHERE w.report = c.report)
+	), sighting AS MATERIALIZED (
+		-- from when to when a node was seen in a window, at addresses whose callers are not confirmed
+		SELECT s.bucket, s.scope, s.address, s.port, s.node, min(s.first_seen) AS since, max(s.last_seen) AS until
+		FROM (SELECT c.bucket, c.scope, c.caller AS address, 0 AS port, c.node, c.first_seen, c.last_seen FROM report c WHERE c.by_client
+			  UNION ALL
+			  SELECT h.bucket, h.scope, h.target, h.port, h.node, h.first_seen, h.last_seen FROM heard h) s
+		WHERE (s.bucket, s.scope, s.address) IN (SELECT c.bucket, c.scope, c.target FROM alone_in_word c)
+		GROUP BY 1, 2, 3, 4, 5
 	), remainder AS (
-		SELECT m.*, greatest(topo.connections(m.traffic) - coalesce(h.connections, 0), 0) AS rest, h.report IS NOT NULL AS shared
+		SELECT m.*, greatest(m.connections - coalesce(h.connections, 0), 0) AS rest, h.report IS NOT NULL AS shared
 		FROM masqueraded m LEFT JOIN (SELECT h.masqueraded AS report, sum(h.connections)::bigint AS connections
 									  FROM hidden h GROUP BY 1) h ON h.report = m.report
 		WHERE NOT EXISTS (SELECT FROM told t WHERE t.report = m.report)
 	), unconfirmed AS MATERIALIZED (
 		-- a connection kept from before to a host that reports, and knows nothing of it: maybe another held the address then
-		SELECT c.report FROM report c
-		WHERE c.by_client AND topo.connections(c.traffic) = 0 AND topo.failed(c.traffic) = 0
+		SELECT c.report FROM report c JOIN alone_in_word USING (report)
+		WHERE c.connections = 0 AND c.failed = 0
 		  AND EXISTS (SELECT FROM topo.reporter p WHERE p.address = c.inside AND p.scope = c.scope AND p.valid @> c.first_seen)
-		  AND NOT EXISTS (SELECT FROM report s
-						  WHERE NOT s.by_client AND s.bucket = c.bucket AND s.scope = c.scope AND s.protocol = c.protocol
-							AND s.caller = c.caller_outside AND s.target = c.inside AND s.port = c.inside_port)
 	), said AS MATERIALIZED (
 		SELECT a.scope, a.address, coalesce(a.port, 0) AS port, a.valid, a.node
 		FROM topo.address a WHERE a.source = 'inventory' AND NOT a.ambiguous
+	), spoken_of AS MATERIALIZED (
+		SELECT DISTINCT a.scope, a.address FROM topo.address a WHERE a.source = 'inventory'
 	), counted AS (
 		SELECT r.report, r.bucket, r.scope, r.protocol, r.by_client, r.node, r.caller, r.caller_outside, r.caller_port,
 			   r.target AS called, r.port AS called_port, r.inside AS target, r.inside_port AS port, r.translated,
-			   r.role_guessed, NULL::bigint AS nat, false AS shared, r.first_seen, r.last_seen, r.traffic
+			   r.role_guessed, NULL::bigint AS nat, false AS shared, r.first_seen, r.last_seen, r.connections, r.failed, r.traffic
 		FROM report r
 		WHERE r.by_client OR r.nat IS NULL AND NOT r.covered
 		UNION ALL
-		SELECT m.report, m.bucket, m.scope, m.protocol, false, m.node, t.client, t.client, NULL, m.target, m.port, m.target, m.port, false,
-			   m.role_guessed, m.nat, false, m.first_seen, m.last_seen,
+		SELECT m.report, m.bucket, m.scope, m.protocol, false, m.node, t.client, t.client, NULL, m.target, m.port, m.inside, m.inside_port, false,
+			   m.role_guessed, m.nat, false, m.first_seen, m.last_seen, m.connections, m.failed,
 			   topo.portion(m.traffic, (t.upto - t.connections)::bigint, t.upto::bigint, t.total::bigint)
 		FROM told t JOIN masqueraded m ON m.report = t.report
 		WHERE NOT t.covered
 		UNION ALL
-		SELECT r.report, r.bucket, r.scope, r.protocol, false, r.node, r.caller, r.caller, NULL, r.target, r.port, r.target, r.port, false,
-			   r.role_guessed, NULL, r.shared, r.first_seen, r.last_seen,
-			   CASE WHEN r.shared THEN topo.portion(r.traffic, 0, r.rest, topo.connections(r.traffic)) ELSE r.traffic END
+		SELECT r.report, r.bucket, r.scope, r.protocol, false, r.node, r.caller, r.caller, NULL, r.target, r.port, r.inside, r.inside_port, false,
+			   r.role_guessed, NULL, r.shared, r.first_seen, r.last_seen, r.connections, r.failed,
+			   CASE WHEN r.shared THEN topo.portion(r.traffic, 0, r.rest, r.connections) ELSE r.traffic END
 		FROM remainder r
 		WHERE NOT r.shared OR r.rest > 0
 	), attributed AS MATERIALIZED (
-		SELECT c.*, coalesce(port_said.node, said.node, known.id) AS local_owner, CASE WHEN NOT peer.ambiguous THEN peer.node END AS peer_owner,
-			   coalesce(peer.ambiguous, false) AS ambiguous,
+		SELECT c.*, coalesce(port_said.node, said.node, known.id) AS local_owner,
+			   CASE WHEN e.is_answered THEN w.node WHEN NOT peer.ambiguous THEN peer.node END AS peer_owner,
+			   coalesce(peer.ambiguous, false) AND NOT e.is_answered AS ambiguous,
 			   CASE WHEN c.shared OR u.report IS NOT NULL THEN 0.5
+					WHEN e.is_answered THEN CASE WHEN c.role_guessed THEN 0.5 ELSE 1 END
 					-- who only sends, and gets no answer, may send to one who is gone
-					WHEN c.by_client AND topo.connections(c.traffic) = 0 AND topo.failed(c.traffic) = 0
+					WHEN c.by_client AND c.connections = 0 AND c.failed = 0
 						 AND topo.bytes_received(c.traffic) = 0 AND peer.source <> 'inventory' AND c.protocol = 6 THEN 0.5
 					WHEN peer.node IS NULL OR peer.ambiguous THEN 1
 					WHEN NOT peer.whole OR c.role_guessed THEN 0.5
-					WHEN peer.port IS NOT NULL OR peer.source = 'inventory' OR NOT c.by_client THEN 1
-					ELSE 0.9 END::real AS confidence
+					WHEN peer.source = 'inventory' OR NOT c.by_client THEN 1
+					WHEN w.report IS NULL THEN CASE WHEN g.since - interval '2 seconds' <= c.first_seen AND g.until >= c.first_seen THEN 0.9 ELSE 0.5 END
+					WHEN w.node IS DISTINCT FROM peer.node THEN 0.5
+					-- the other end of some of them may be another's
+					WHEN peer.port IS NULL OR w.connections < c.connections THEN 0.9
+					ELSE 1 END::real AS confidence
 		FROM counted c
 			 -- somebody may have deleted the node since
 			 LEFT JOIN topo.node known ON known.id = c.node
@@ -259,19 +298,27 @@ BEGIN
 									 AND port_said.port = CASE WHEN c.by_client THEN c.caller_port ELSE c.port END AND port_said.valid @> c.first_seen
 			 LEFT JOIN said ON said.scope = c.scope AND said.address = CASE WHEN c.by_client THEN c.caller ELSE c.target END
 						   AND said.port = 0 AND said.valid @> c.first_seen
+			 LEFT JOIN witness w ON c.by_client AND w.report = c.report
+			 LEFT JOIN topo.node answerer ON answerer.id = w.node
+			 LEFT JOIN spoken_of o ON o.scope = c.scope AND o.address = c.target
+			 CROSS JOIN LATERAL (SELECT answerer.id IS NOT NULL AND coalesce(w.connections = c.connections, false)) m (is_met)
+			 -- who answered need not be looked up
 			 LEFT JOIN LATERAL topo.holder_of(
-				c.scope, CASE WHEN c.by_client THEN c.target ELSE c.caller END, CASE WHEN c.by_client THEN c.port ELSE c.caller_port END,
+				c.scope, CASE WHEN m.is_met AND o.address IS NULL THEN NULL WHEN c.by_client THEN c.target ELSE c.caller END, CASE WHEN c.by_client THEN c.port ELSE c.caller_port END,
 				c.first_seen,
 				-- of a longer report, the time in its window: no other makes the window dirty
 				least(c.last_seen, c.bucket + interval '10 seconds'), c.by_client,
 				-- somebody listened, and the address means one host, not every host's own
-				(topo.failed(c.traffic) = 0 OR topo.connections(c.traffic) > 0)
+				(c.failed = 0 OR c.connections > 0)
 				AND NOT c.target <<= ANY (ARRAY['127.0.0.0/8', '::1/128']::inet[])) peer ON true
+			 CROSS JOIN LATERAL (SELECT m.is_met AND peer.source IS DISTINCT FROM 'inventory') e (is_answered)
+			 LEFT JOIN sighting g ON w.report IS NULL AND c.by_client AND g.bucket = c.bucket AND g.scope = c.scope AND g.address = c.target
+								 AND g.port = coalesce(peer.port, 0) AND g.node = peer.node
 	), declared AS MATERIALIZED (
 		SELECT * FROM topo.declared_backends()
 	), without_host AS (
 		-- calls to what is known as an intermediary, or not known at all, and has no host that reports
-		SELECT a.report, a.bucket, a.scope, a.protocol, a.node, a.caller, a.caller_outside, a.target, a.port, a.peer_owner, a.traffic,
+		SELECT a.report, a.bucket, a.scope, a.protocol, a.node, a.caller, a.caller_outside, a.target, a.port, a.peer_owner, a.connections,
 			   a.first_seen, i.kind, d.has_own, d.declared,
 			   count(*) FILTER (WHERE NOT d.declared) OVER (PARTITION BY a.bucket, a.scope, a.caller, a.protocol) AS undeclared
 		FROM attributed a LEFT JOIN topo.intermediary i ON i.node = a.peer_owner
@@ -292,13 +339,11 @@ BEGIN
 		WHERE t.connections > 0
 		GROUP BY 1, 2, 3, 4, 5
 	), stray AS MATERIALIZED (
-		SELECT s.bucket, s.scope, s.protocol, s.caller, s.node, s.target, s.port, s.first_seen, topo.weight(s.traffic) AS weight
+		SELECT s.bucket, s.scope, s.protocol, s.caller, s.node, s.inside AS target, s.inside_port AS port, s.first_seen, topo.weight(s.traffic) AS weight
 		FROM report s
 		WHERE s.covered AND s.nat IS NULL AND s.node IS NOT NULL
 		  AND (s.bucket, s.scope, s.caller) IN (SELECT v.bucket, v.scope, v.caller_outside FROM virtual v)
-		  AND NOT EXISTS (SELECT FROM report c
-						  WHERE c.by_client AND c.bucket = s.bucket AND c.scope = s.scope AND c.protocol = s.protocol
-							AND c.caller_outside = s.caller AND c.inside = s.target AND c.inside_port = s.port)
+		  AND NOT EXISTS (SELECT FROM met WHERE met.of_server = s.report)
 	), answer AS MATERIALIZED (
 		SELECT r.report, r.target, r.port, NULL::bigint AS node, true AS declared, r.out_client_address AS translated_to, r.weight
 		FROM redirected r
@@ -325,7 +370,7 @@ BEGIN
 		-- a virtual address whose backends are all of one app is that app
 		SELECT v.report, CASE WHEN min(d.node) = max(d.node) THEN min(d.node) ELSE min(d.app) END AS node
 		FROM virtual v JOIN declared d ON d.intermediary = v.peer_owner AND topo.is_behind(d.port, v.port, v.has_own)
-		WHERE v.kind = 'virtual_address' AND topo.connections(v.traffic) > 0
+		WHERE v.kind = 'virtual_address' AND v.connections > 0
 		  AND NOT EXISTS (SELECT FROM answer a WHERE a.report = v.report)
 		GROUP BY v.report
 		HAVING min(d.app) = max(d.app)
@@ -337,7 +382,7 @@ BEGIN
 		   a.confidence, a.first_seen, a.last_seen, a.traffic
 	FROM attributed a
 		 LEFT JOIN alone o ON o.report = a.report AND a.by_client
-		 LEFT JOIN behind b ON b.report = a.report AND a.by_client
+		 LEFT JOIN (SELECT b.report, min(b.nat) AS nat FROM behind b GROUP BY 1 HAVING min(b.nat) = max(b.nat)) b ON b.report = a.report AND a.by_client
 		 -- of NULL, nothing is looked up
 		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, CASE WHEN a.translated THEN a.called END, a.called_port, a.first_seen) v ON true
 		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, CASE WHEN a.by_client THEN nullif(a.caller_outside, a.caller) END, NULL, a.first_seen) n ON true

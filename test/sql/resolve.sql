@@ -106,7 +106,7 @@ SELECT * FROM pg_temp.links();
 --
 -- Confidence
 --
--- The owner of a port is certain, that of a whole address nearly, if somebody answered and nobody else listens there.
+-- The owner of a port, and that of a whole address, if somebody answered and nobody else listens there, are nearly certain.
 SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.2:80'), pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.3:80'), pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.4:80'),
 					pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.5:80', connections => 0, more => '{"failed": 1}'),
@@ -118,9 +118,29 @@ SELECT target, confidence FROM pg_temp.map() WHERE source = 'web';
 SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.2:80', NULL), pg_temp.flow('port', '10.0.0.2:80', '10.0.0.9:1', 'server'),
 					pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.3:80', at => 55, lasts => 100), pg_temp.flow('brief', '10.0.0.3:80', '10.0.0.9:1', 'server', at => 0),
-					pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.4:80', at => 45, lasts => 100), pg_temp.flow('longer', '10.0.0.4:80', '10.0.0.9:1', 'server', at => 0));
+					pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.4:80', at => 45, lasts => 100), pg_temp.flow('longer', '10.0.0.4:80', '10.0.0.9:1', 'server', at => 0),
+					pg_temp.flow('longer', '10.0.0.4:80', '10.0.0.9:1', 'server', at => 44));
 SELECT topo.flush();
 SELECT target, confidence FROM pg_temp.map() WHERE source = 'web';
+-- Who is known to hold an address, and not seen there in the window, may have gone: half believed; who is seen, and says nothing of the calls, or of some, nearly.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(
+	pg_temp.flow('gone', '10.0.0.2:80', '10.0.0.9:1', 'server'), pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.2:80', at => 15),
+	pg_temp.flow('left', '10.0.0.3:80', '10.0.0.9:1', 'server', at => 11), pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.3:80', at => 15),
+	pg_temp.flow('seen', '10.0.0.4:80', '10.0.0.9:1', 'server', at => 14), pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.4:80', at => 15),
+	pg_temp.flow('part', '10.0.0.5:80', '10.0.0.1:40001', 'server', at => 15), pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.5:80', at => 15, connections => 2),
+	pg_temp.flow('all', '10.0.0.6:80', '10.0.0.1:40001', 'server', at => 15), pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.6:80', at => 15));
+SELECT topo.flush();
+SELECT target, confidence FROM pg_temp.map() WHERE source = 'web';
+-- Who answered is the callee, whoever else may hold the address.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(
+	pg_temp.flow('old', '10.0.0.2:80', '10.0.0.9:1', 'server', at => 10), pg_temp.flow('new', '10.0.0.2:80', '10.0.0.9:1', 'server', at => 18),
+	pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.2:80', at => 14), pg_temp.flow('old', '10.0.0.2:80', '10.0.0.1:40001', 'server', at => 14),
+	pg_temp.flow('cron', '10.0.0.3:40001', '10.0.0.2:80', at => 16), pg_temp.flow('shop', '10.0.0.4:40001', '10.0.0.2:80', at => 16),
+	pg_temp.flow('old', '10.0.0.2:80', '10.0.0.4:40001', 'server', at => 16), pg_temp.flow('new', '10.0.0.2:80', '10.0.0.4:40001', 'server', at => 16));
+SELECT topo.flush();
+SELECT source, target, connections, confidence FROM pg_temp.map();
 -- What the inventory says is certain, also of the caller.
 SELECT topo.set_node('external', 'stripe') IS NOT NULL AS made;
 SELECT topo.set_address('10.0.0.2', 'external:stripe', '(,)'), topo.set_address('10.0.0.1', 'external:stripe', '(,)');

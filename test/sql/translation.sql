@@ -58,11 +58,15 @@ FROM topo.hops('(,)') WHERE reported_by = 'server';
 -- What it calls as a client, translated, is not where it is called.
 SELECT pg_temp.take(pg_temp.flow('shop', '10.2.0.9:50000', '10.2.0.1:25', more => '{"nat": {"local_ip": "192.0.2.99", "local_port": 443}}'));
 SELECT n.name, a.address, a.port FROM topo.address a JOIN topo.node n ON n.id = a.node ORDER BY 1, 2, 3;
--- Several behind one address: then it is nobody's.
+-- Several behind one address: then it is nobody's, but for who says whose call it answered.
 SELECT pg_temp.take(pg_temp.flow('other', '10.2.0.10:8443', '10.2.0.2:40000', 'server', more => '{"nat": {"local_ip": "10.2.0.9", "local_port": 443}}'),
 					pg_temp.flow('web', '10.2.0.3:40001', '10.2.0.9:443'));
 SELECT topo.flush();
 SELECT source, target, connections FROM pg_temp.map() WHERE source = 'web';
+-- A client on the same host knows it by where it listens.
+SELECT pg_temp.take(pg_temp.flow('local', '10.2.0.2:40000', '10.2.0.9:443', more => '{"nat": {"peer_ip": "10.2.0.10", "peer_port": 8443}}'));
+SELECT topo.flush();
+SELECT source, target, connections, confidence FROM pg_temp.map() WHERE source = 'local';
 
 -- Kept as long as the flow windows, a partition at a time.
 SELECT topo.set_graph('network', '{"retention": {"10 seconds": "1 hour"}}');
