@@ -51,34 +51,42 @@ CREATE TRIGGER cluster_adopted AFTER UPDATE OF parent ON topo.node
 	EXECUTE FUNCTION topo.cluster_adopted();
 COMMENT ON TRIGGER cluster_adopted ON topo.node IS 'the live map follows the inventory';
 
+CREATE FUNCTION topo.linking(schema name, source text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN format($link$
+	WITH seen AS MATERIALIZED (
+		SELECT e.src, e.dst, e.type, topo.app_of(s) AS src_app, topo.app_of(d) AS dst_app,
+			   min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen
+		FROM %2$s e JOIN topo.node s ON s.id = e.src JOIN topo.node d ON d.id = e.dst
+		GROUP BY 1, 2, 3, 4, 5
+		HAVING max(e.last_seen) > $2
+	), told AS (
+		INSERT INTO %1$I.live_edge AS l (src, dst, type, first_seen, last_seen)
+		SELECT src, dst, type, first_seen, last_seen FROM seen ORDER BY 1, 2, 3
+		ON CONFLICT (src, dst, type) DO UPDATE
+		SET first_seen = least(l.first_seen, excluded.first_seen),
+			last_seen = greatest(l.last_seen, excluded.last_seen)
+		WHERE l.last_seen < excluded.last_seen OR l.first_seen > excluded.first_seen
+	)
+	INSERT INTO %1$I.link (level, src, dst, type)
+	SELECT e.*
+	FROM (SELECT 'c'::"char" AS level, s.src, s.dst, s.type FROM seen s
+		  UNION
+		  SELECT 'a', s.src_app, s.dst_app, s.type FROM seen s) e
+	WHERE NOT EXISTS (SELECT FROM %1$I.link k
+					  WHERE k.level = e.level AND k.src = e.src AND k.dst = e.dst AND k.type = e.type)
+	-- in the order of the index, of which each page is then visited once
+	ORDER BY 1, 2, 3, 4
+	ON CONFLICT DO NOTHING$link$, schema, source);
+COMMENT ON FUNCTION topo.linking(name, text) IS
+'a statement that makes the edges live that a source of rows has, where they were seen after $2';
+
 CREATE FUNCTION topo.link_seen(graph text, edges topo.seen_edge[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	EXECUTE format($link$
-		WITH seen AS MATERIALIZED (
-			SELECT e.src, e.dst, e.type, topo.app_of(s) AS src_app, topo.app_of(d) AS dst_app,
-				   min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen
-			FROM unnest($1) e JOIN topo.node s ON s.id = e.src JOIN topo.node d ON d.id = e.dst
-			GROUP BY 1, 2, 3, 4, 5
-			HAVING max(e.last_seen) > $2
-		), told AS (
-			INSERT INTO %1$I.live_edge AS l (src, dst, type, first_seen, last_seen)
-			SELECT src, dst, type, first_seen, last_seen FROM seen ORDER BY 1, 2, 3
-			ON CONFLICT (src, dst, type) DO UPDATE
-			SET first_seen = least(l.first_seen, excluded.first_seen),
-				last_seen = greatest(l.last_seen, excluded.last_seen)
-			WHERE l.last_seen < excluded.last_seen OR l.first_seen > excluded.first_seen
-		)
-		INSERT INTO %1$I.link (level, src, dst, type)
-		SELECT e.*
-		FROM (SELECT 'c'::"char" AS level, s.src, s.dst, s.type FROM seen s
-			  UNION
-			  SELECT 'a', s.src_app, s.dst_app, s.type FROM seen s) e
-		WHERE NOT EXISTS (SELECT FROM %1$I.link k
-						  WHERE k.level = e.level AND k.src = e.src AND k.dst = e.dst AND k.type = e.type)
-		ON CONFLICT DO NOTHING$link$, (topo.existing_graph(graph)).schema_name)
+	EXECUTE topo.linking((topo.existing_graph(graph)).schema_name, 'unnest($1)')
 	USING edges, topo.live_since(graph);
 END
 $$;
@@ -90,17 +98,11 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
-	seen topo.seen_edge[];
+	schema CONSTANT name := (topo.existing_graph(graph)).schema_name;
 BEGIN
-	EXECUTE format($windows$
-		SELECT array_agg((s.src, s.dst, s.type, s.first_seen, s.last_seen)::topo.seen_edge)
-		FROM (SELECT w.src, w.dst, w.type, min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
-			  FROM (%s) w
-			  GROUP BY 1, 2, 3
-			  HAVING max(w.last_seen) > $2) s$windows$,
-		topo.stored_windows((topo.existing_graph(graph)).schema_name, 'edge_window', 'w.bucket = ANY ($1)'))
-	INTO seen USING buckets, topo.live_since(graph);
-	PERFORM topo.link_seen(graph, seen);
+	-- not by way of an array, which would be in memory as a whole
+	EXECUTE topo.linking(schema, format('(%s)', topo.stored_windows(schema, 'edge_window', 'w.bucket = ANY ($1)')))
+	USING buckets, topo.live_since(graph);
 END
 $$;
 COMMENT ON FUNCTION topo.link_windows(text, timestamptz[]) IS
