@@ -516,7 +516,7 @@ BEGIN
 		);
 		CREATE INDEX ON %1$I.attribution_window (bucket);
 		COMMENT ON TABLE %1$I.attribution_window IS 'of each flow window, the connections and bytes that were counted, by what is known of their ends; topo.attribution shows it';
-		COMMENT ON COLUMN %1$I.attribution_window.share IS 'attributed, external, unattributed, ambiguous or overflow';
+		COMMENT ON COLUMN %1$I.attribution_window.share IS 'attributed, external, unattributed, ambiguous or overflow, which are all; besides these, unjoined: of hops that would have been joined, had there been memory';
 
 		CREATE TABLE %1$I.dirty_window (bucket timestamptz NOT NULL);
 		COMMENT ON TABLE %1$I.dirty_window IS 'flow windows that changed since they were resolved';

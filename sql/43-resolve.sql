@@ -15,9 +15,12 @@
 -- what came first.
 --
 -- Cost: that of hops_of(), and for the hops of intermediaries some 2 us each.
--- Memory: topology.resolve_memory for each sort and hash of the statement; what
--- does not fit goes to disk.  The hops of one window's intermediaries are held as
--- an array.  One resolver at a time (an advisory lock).
+-- Memory: topology.resolve_memory in all.  Each sort, hash and intermediate result has
+-- a share of it, and what does not fit goes to disk.  Intermediaries that call each
+-- other are joined together, and apart from others: only their hops are in memory at
+-- once.  Where these are more than a kB of the memory for each (or, once they are
+-- joined, would take more than a quarter of it), they stay hops, which
+-- topo.attribution tells of as unjoined.  One resolver at a time (an advisory lock).
 --
 
 CREATE TYPE topo.edge_key AS (src bigint, dst bigint, type integer);
@@ -36,13 +39,33 @@ COMMENT ON TYPE topo.absorb_hop IS 'a hop from or to an intermediary, for absorb
 CREATE TYPE topo.absorb_backend AS (intermediary bigint, port integer, node bigint, app bigint);
 COMMENT ON TYPE topo.absorb_backend IS 'what the inventory declares behind a listener of an intermediary; a port of NULL: behind each';
 
-CREATE FUNCTION topo.absorb_hops(nodes topo.absorb_node[], hops topo.absorb_hop[], backends topo.absorb_backend[], most bigint)
+CREATE FUNCTION topo.absorb_hops(nodes topo.absorb_node[], hops topo.absorb_hop[], backends topo.absorb_backend[], most bigint, memory bigint DEFAULT NULL)
 RETURNS TABLE (src bigint, dst bigint, via bigint[], confidence real, app_confidence real,
 			   first_seen timestamptz, last_seen timestamptz, traffic topo.traffic)
 LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 100
 AS 'MODULE_PATHNAME', 'topology_absorb_hops';
-COMMENT ON FUNCTION topo.absorb_hops(topo.absorb_node[], topo.absorb_hop[], topo.absorb_backend[], bigint) IS
-'the hops of one window, of which each has an intermediary at an end, to edges from caller to callee; most: edges that one listener may become, above which its hops stay';
+COMMENT ON FUNCTION topo.absorb_hops(topo.absorb_node[], topo.absorb_hop[], topo.absorb_backend[], bigint, bigint) IS
+'the hops of one window, of which each has an intermediary at an end, to edges from caller to callee; most: edges that one listener may become, memory: bytes for the ways that hops may take, above which hops stay';
+
+CREATE FUNCTION topo.linked_transition(internal, bigint, bigint) RETURNS internal
+	LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'topology_linked_transition';
+COMMENT ON FUNCTION topo.linked_transition(internal, bigint, bigint) IS 'linked(): take one pair';
+
+CREATE FUNCTION topo.linked_final(internal) RETURNS bigint[]
+	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'topology_linked_final';
+COMMENT ON FUNCTION topo.linked_final(internal) IS 'linked(): state to nodes';
+
+CREATE AGGREGATE topo.linked(a bigint, b bigint) (
+	SFUNC = topo.linked_transition,
+	STYPE = internal,
+	SSPACE = 65536,
+	FINALFUNC = topo.linked_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE topo.linked(bigint, bigint) IS
+'the nodes of pairs, each followed by the one that stands for all that it hangs together with by these pairs';
 
 CREATE FUNCTION topo.parts_of(schema name, buckets timestamptz[])
 RETURNS TABLE (bucket timestamptz, minute timestamptz, part smallint, merged smallint)
@@ -79,15 +102,18 @@ $$;
 COMMENT ON FUNCTION topo.with_merged_minutes(name, timestamptz[]) IS
 'windows of stage 1 to resolve: where the edges of a minute are merged, all of the minute has to be resolved again';
 
-CREATE FUNCTION topo.resolve_windows(buckets timestamptz[]) RETURNS topo.edge_key[]
+CREATE FUNCTION topo.resolve_windows(buckets timestamptz[]) RETURNS SETOF topo.edge_key
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
 	max_addresses CONSTANT bigint := current_setting('topology.max_address_nodes');
 	most CONSTANT bigint := current_setting('topology.max_apportioned_edges');
-	shrunk topo.edge_key[];
+	memory CONSTANT bigint := pg_size_bytes(current_setting('topology.resolve_memory'));
+	-- an array has no room for more than a few million
+	most_hops CONSTANT bigint := least(memory / 1024, 2000000);
 BEGIN
+	RETURN QUERY
 	WITH resolved AS MATERIALIZED (
 		SELECT * FROM topo.parts_of('topo_network', buckets)
 	), hop AS MATERIALIZED (
@@ -137,29 +163,51 @@ BEGIN
 		-- a connection that is only kept leads nowhere
 		FROM ended e WHERE e.through AND (topo.weight(e.traffic) > 0 OR topo.failed(e.traffic) > 0)
 		GROUP BY 1, 2, 3, 4, 5
+	), linked AS MATERIALIZED (
+		-- intermediaries that call each other, and the one that stands for them
+		SELECT l.bucket, l.nodes[2 * i - 1] AS node, l.nodes[2 * i] AS part
+		FROM (SELECT t.bucket, topo.linked(t.src, t.dst) AS nodes
+			  FROM through t
+				   JOIN topo.intermediary a ON a.node = t.src AND a.kind <> 'nat'
+				   JOIN topo.intermediary b ON b.node = t.dst AND b.kind <> 'nat'
+			  GROUP BY 1) l
+			 CROSS JOIN LATERAL generate_series(1, cardinality(l.nodes) / 2) i
 	), end_point AS MATERIALIZED (
 		SELECT t.bucket, t.id, coalesce(topo.app_of(n), t.id) AS app, i.node IS NOT NULL AS between,
 			   i.node IS NOT NULL AND EXISTS (
 				SELECT FROM topo.address a JOIN topo.reporter p ON p.address = a.address AND p.scope = a.scope
 				WHERE a.node = t.id AND a.valid && tstzrange(t.bucket, t.bucket + interval '10 seconds') AND p.valid && tstzrange(t.bucket, t.bucket + interval '10 seconds')) AS reports,
-			   coalesce(topo.node_label(n.type, n.name), s.name) AS label
+			   CASE WHEN i.node IS NOT NULL THEN coalesce(l.part, t.id) END AS part,
+			   row_number() OVER (PARTITION BY t.bucket ORDER BY coalesce(topo.node_label(n.type, n.name), s.name) COLLATE "C") AS rank
 		FROM (SELECT bucket, src AS id FROM through UNION SELECT bucket, dst FROM through) t
 			 LEFT JOIN topo.node n ON n.id = t.id
 			 LEFT JOIN topo.intermediary i ON i.node = t.id AND i.kind <> 'nat'
+			 LEFT JOIN linked l ON l.bucket = t.bucket AND l.node = t.id
 			 -- just made, so not to be seen in topo.node
 			 LEFT JOIN (SELECT DISTINCT id, topo.node_label(type, name) AS name FROM stand_in) s ON s.id = t.id AND n.id IS NULL
+	), part_hop AS MATERIALIZED (
+		SELECT t.*, coalesce(s.part, d.part) AS part, s.rank AS src_rank, d.rank AS dst_rank
+		FROM through t
+			 JOIN end_point s ON s.bucket = t.bucket AND s.id = t.src
+			 JOIN end_point d ON d.bucket = t.bucket AND d.id = t.dst
+	), crowded AS MATERIALIZED (
+		SELECT h.bucket, h.part FROM part_hop h GROUP BY 1, 2 HAVING count(*) > most_hops
 	), joined AS (
-		SELECT w.bucket, a.*
-		FROM (SELECT t.bucket, array_agg((t.src, t.dst, t.listener, t.via, t.confidence, t.first_seen, t.last_seen, t.traffic)::topo.absorb_hop
-										 ORDER BY s.label COLLATE "C", d.label COLLATE "C", t.listener, t.via) AS hops
-			  FROM through t
-				   JOIN end_point s ON s.bucket = t.bucket AND s.id = t.src
-				   JOIN end_point d ON d.bucket = t.bucket AND d.id = t.dst
-			  GROUP BY t.bucket) w
-			 JOIN (SELECT p.bucket, array_agg((p.id, p.app, p.between, p.reports)::topo.absorb_node ORDER BY p.label COLLATE "C") AS nodes
-				   FROM end_point p GROUP BY p.bucket) p ON p.bucket = w.bucket
-			 CROSS JOIN LATERAL topo.absorb_hops(p.nodes, w.hops,
-				ARRAY(SELECT (d.intermediary, d.port, d.node, d.app)::topo.absorb_backend FROM topo.declared_backends() d), most) a
+		SELECT h.bucket, a.*
+		FROM (SELECT h.bucket, h.part, array_agg((h.src, h.dst, h.listener, h.via, h.confidence, h.first_seen, h.last_seen, h.traffic)::topo.absorb_hop
+												 ORDER BY h.src_rank, h.dst_rank, h.listener, h.via) AS hops
+			  FROM part_hop h
+			  WHERE (h.bucket, h.part) NOT IN (SELECT c.bucket, c.part FROM crowded c)
+			  GROUP BY h.bucket, h.part) h
+			 JOIN (SELECT m.bucket, m.part, array_agg((p.id, p.app, p.between, p.reports)::topo.absorb_node ORDER BY p.rank) AS nodes
+				   FROM (SELECT bucket, part, src AS id FROM part_hop UNION SELECT bucket, part, dst FROM part_hop) m
+						JOIN end_point p ON p.bucket = m.bucket AND p.id = m.id
+				   WHERE (m.bucket, m.part) NOT IN (SELECT c.bucket, c.part FROM crowded c)
+				   GROUP BY m.bucket, m.part) n ON n.bucket = h.bucket AND n.part = h.part
+			 LEFT JOIN (SELECT p.bucket, p.part, array_agg((d.intermediary, d.port, d.node, d.app)::topo.absorb_backend) AS backends
+						FROM topo.declared_backends() d JOIN end_point p ON p.id = d.intermediary AND p.between
+						GROUP BY p.bucket, p.part) b ON b.bucket = h.bucket AND b.part = h.part
+			 CROSS JOIN LATERAL topo.absorb_hops(n.nodes, h.hops, b.backends, most, memory / 4) a
 	), edge AS (
 		SELECT e.bucket, e.src, e.dst, e.via,
 			   max(e.confidence) AS confidence, max(e.app_confidence) AS app_confidence,
@@ -167,7 +215,10 @@ BEGIN
 		FROM (SELECT d.bucket, d.src, d.dst, d.via, d.confidence, d.confidence AS app_confidence, d.first_seen, d.last_seen, d.traffic
 			  FROM ended d WHERE NOT d.through
 			  UNION ALL
-			  SELECT j.bucket, j.src, j.dst, j.via, j.confidence, j.app_confidence, j.first_seen, j.last_seen, j.traffic FROM joined j) e
+			  SELECT j.bucket, j.src, j.dst, j.via, j.confidence, j.app_confidence, j.first_seen, j.last_seen, j.traffic FROM joined j
+			  UNION ALL
+			  SELECT h.bucket, h.src, h.dst, h.via, h.confidence, h.confidence, h.first_seen, h.last_seen, h.traffic
+			  FROM part_hop h JOIN crowded c ON c.bucket = h.bucket AND c.part = h.part) e
 		GROUP BY 1, 2, 3, 4
 	), told AS (
 		DELETE FROM topo_network.attribution_window a WHERE a.bucket = ANY (buckets)
@@ -184,6 +235,10 @@ BEGIN
 			 LEFT JOIN stand_in c ON e.caller_node IS NULL AND c.scope = e.scope AND c.address = e.caller
 			 LEFT JOIN stand_in t ON e.target_node IS NULL AND t.scope = e.scope AND t.address = e.target
 		GROUP BY 1, 2
+		UNION ALL
+		SELECT h.bucket, 'unjoined', sum(topo.connections(h.traffic)), sum(topo.bytes_sent(h.traffic)::numeric + topo.bytes_received(h.traffic))
+		FROM part_hop h JOIN crowded c ON c.bucket = h.bucket AND c.part = h.part
+		GROUP BY 1
 	), replaced AS (
 		DELETE FROM topo_network.edge_window w
 		-- not where the flows are dropped, whatever made the window dirty
@@ -199,7 +254,7 @@ BEGIN
 		ORDER BY v.minute, e.src, e.dst
 		RETURNING bucket, src, dst, type, first_seen, last_seen
 	)
-	SELECT array_agg(DISTINCT (r.src, r.dst, r.type)::topo.edge_key) INTO shrunk
+	SELECT DISTINCT r.src, r.dst, r.type
 	FROM (SELECT r.bucket, r.src, r.dst, r.type, min(r.first_seen) AS first_seen, max(r.last_seen) AS last_seen
 		  FROM (SELECT r.bucket, r.src, r.dst, r.type, r.first_seen, r.last_seen FROM replaced r WHERE r.pack IS NULL
 				UNION ALL
@@ -209,63 +264,45 @@ BEGIN
 					FROM written w GROUP BY 1, 2, 3, 4) w
 			ON (w.bucket, w.src, w.dst, w.type) = (r.bucket, r.src, r.dst, r.type)
 	WHERE w.src IS NULL OR w.first_seen > r.first_seen OR w.last_seen < r.last_seen;
-	RETURN shrunk;
 END
 $$;
 COMMENT ON FUNCTION topo.resolve_windows(timestamptz[]) IS
 'compute the edges of flow windows anew; returns edges that they no longer have, or in less time';
 
-CREATE FUNCTION topo.windows_of_addresses(changes topo.address_span[]) RETURNS SETOF timestamptz
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+CREATE FUNCTION topo.take_dirty_windows() RETURNS timestamptz[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 SET enable_nestloop = off -- the newest partition has no statistics, and looks small
 AS $$
 DECLARE
-	earliest timestamptz;
-	latest timestamptz;
+	buckets timestamptz[];
 BEGIN
-	SELECT min(coalesce(lower(c.valid), '-infinity')) - interval '10 seconds', max(coalesce(upper(c.valid), 'infinity'))
-	INTO earliest, latest
-	FROM unnest(changes) c;
-	RETURN QUERY
-	WITH appearance AS MATERIALIZED (
+	WITH taken AS (
+		DELETE FROM topo_network.dirty_window RETURNING bucket
+	), learned AS (
+		DELETE FROM topo_network.dirty_address RETURNING scope, address, valid
+	), changed AS MATERIALIZED (
+		SELECT l.scope, l.address, range_agg(l.valid) AS valid FROM learned l GROUP BY 1, 2
+	), span AS MATERIALIZED (
+		SELECT min(coalesce(lower(c.valid), '-infinity')) - interval '10 seconds' AS earliest, max(coalesce(upper(c.valid), 'infinity')) AS latest
+		FROM changed c
+	), appearance AS MATERIALIZED (
 		SELECT f.bucket, f.scope, a.address, tstzrange(f.first_seen, f.last_seen, '[]') AS seen
 		FROM topo_network.flow_window f
 			 CROSS JOIN LATERAL (VALUES (f.peer_address), (f.local_address), (f.nat_peer_address), (f.nat_local_address)) a (address)
-		WHERE f.bucket BETWEEN earliest AND latest
-	), changed AS MATERIALIZED (
-		SELECT c.scope, c.address, range_agg(c.valid) AS valid
-		FROM unnest(changes) c
-		GROUP BY 1, 2
+		WHERE f.bucket BETWEEN (SELECT s.earliest FROM span s) AND (SELECT s.latest FROM span s)
 	)
-	SELECT DISTINCT p.bucket
-	FROM appearance p JOIN changed c ON c.scope = p.scope AND c.address = p.address
-	WHERE p.seen && c.valid;
-END
-$$;
-COMMENT ON FUNCTION topo.windows_of_addresses(topo.address_span[]) IS
-'the flow windows in which one of these addresses appears in its time';
-
-CREATE FUNCTION topo.take_dirty_windows() RETURNS timestamptz[]
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, topo, pg_temp
-AS $$
-DECLARE
-	changes topo.address_span[];
-	buckets timestamptz[];
-BEGIN
-	WITH taken AS (DELETE FROM topo_network.dirty_address RETURNING scope, address, valid)
-	SELECT array_agg(DISTINCT (t.scope, t.address, t.valid)::topo.address_span) INTO changes FROM taken t;
-	WITH taken AS (DELETE FROM topo_network.dirty_window RETURNING bucket)
 	SELECT array_agg(d.bucket) INTO buckets
 	FROM (SELECT t.bucket FROM taken t
 		  UNION
-		  SELECT w FROM topo.windows_of_addresses(changes) w WHERE changes IS NOT NULL) d;
+		  SELECT p.bucket
+		  FROM appearance p JOIN changed c ON c.scope = p.scope AND c.address = p.address
+		  WHERE p.seen && c.valid) d;
 	RETURN buckets;
 END
 $$;
 COMMENT ON FUNCTION topo.take_dirty_windows() IS
-'the flow windows to resolve, taken off the lists of what is dirty; NULL: none';
+'the flow windows to resolve, taken off the lists of what is dirty; those, too, in which an address appears of which something was learned; NULL: none';
 
 CREATE FUNCTION topo.ensure_partitions_at(graph text, width interval, buckets timestamptz[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -284,17 +321,52 @@ $$;
 COMMENT ON FUNCTION topo.ensure_partitions_at(text, interval, timestamptz[]) IS
 'make the partitions, for a graph''s windows of one width, that these windows need';
 
+CREATE FUNCTION topo.resolve_dirty_windows() RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	at_once CONSTANT bigint := least(pg_size_bytes(current_setting('topology.resolve_memory')) / 1024, 2000000);
+	buckets timestamptz[] := topo.take_dirty_windows();
+	resolving CURSOR FOR SELECT * FROM topo.resolve_windows(buckets);
+	edge topo.edge_key;
+	shrunk topo.edge_key[] := '{}';
+BEGIN
+	IF buckets IS NULL THEN
+		RETURN false;
+	END IF;
+	PERFORM topo.ensure_partitions_at('network', interval '1 minute', buckets);
+	buckets := topo.with_merged_minutes('topo_network', buckets);
+	OPEN resolving;
+	-- the first row comes when all are there, and all is written
+	FETCH resolving INTO edge;
+	PERFORM topo.windows_changed('network', buckets);
+	PERFORM topo.link_windows('network', ARRAY(SELECT DISTINCT date_bin('1 minute', b, '2000-01-01 00:00+00') FROM unnest(buckets) b));
+	WHILE edge.src IS NOT NULL LOOP
+		shrunk := shrunk || edge;
+		FETCH resolving INTO edge;
+		IF edge.src IS NULL OR cardinality(shrunk) >= at_once THEN
+			PERFORM topo.unlink('network', shrunk), topo.retime('network', shrunk);
+			shrunk := '{}';
+		END IF;
+	END LOOP;
+	CLOSE resolving;
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION topo.resolve_dirty_windows() IS
+'resolve the flow windows that are dirty, and have the live map follow; false: there are none';
+
 CREATE FUNCTION topo.resolve_pending(wait boolean) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off -- compiling these plans takes longer than it saves
+SET hash_mem_multiplier = 1
 AS $$
 DECLARE
 	-- a share for each of the sorts and hashes that a statement may have at once
 	memory CONSTANT text := greatest(pg_size_bytes(current_setting('topology.resolve_memory')) / 32768, 512) || 'kB';
 	callers_memory CONSTANT text := current_setting('work_mem');
-	buckets timestamptz[];
-	shrunk topo.edge_key[];
 BEGIN
 	IF to_regclass('topo_network.dirty_window') IS NULL THEN
 		RETURN true;
@@ -304,17 +376,7 @@ BEGIN
 		RETURN false;
 	END IF;
 	PERFORM set_config('work_mem', memory, true);
-	buckets := topo.take_dirty_windows();
-	IF buckets IS NOT NULL THEN
-		PERFORM topo.ensure_partitions_at('network', interval '1 minute', buckets);
-		buckets := topo.with_merged_minutes('topo_network', buckets);
-		shrunk := topo.resolve_windows(buckets);
-		PERFORM topo.windows_changed('network', buckets);
-		PERFORM topo.link_windows('network', ARRAY(SELECT DISTINCT date_bin('1 minute', b, '2000-01-01 00:00+00') FROM unnest(buckets) b));
-		IF shrunk IS NOT NULL THEN
-			PERFORM topo.unlink('network', shrunk), topo.retime('network', shrunk);
-		END IF;
-	END IF;
+	PERFORM topo.resolve_dirty_windows();
 	PERFORM set_config('work_mem', callers_memory, true);
 	RETURN true;
 END

@@ -23,13 +23,16 @@ $$;
 COMMENT ON FUNCTION topo.attribution_windows() IS 'how much of each flow window was attributed; no rows where there is no graph "network"';
 
 CREATE VIEW topo.attribution AS
-	SELECT w.bucket, sum(w.connections)::bigint AS connections, sum(w.bytes) AS bytes,
+	SELECT w.bucket, coalesce(sum(w.connections) FILTER (WHERE w.share <> 'unjoined'), 0)::bigint AS connections,
+		   coalesce(sum(w.bytes) FILTER (WHERE w.share <> 'unjoined'), 0) AS bytes,
 		   coalesce(sum(w.connections) FILTER (WHERE w.share = 'external'), 0)::bigint AS external,
 		   coalesce(sum(w.connections) FILTER (WHERE w.share = 'unattributed'), 0)::bigint AS unattributed,
 		   coalesce(sum(w.connections) FILTER (WHERE w.share = 'ambiguous'), 0)::bigint AS ambiguous,
 		   coalesce(sum(w.connections) FILTER (WHERE w.share = 'overflow'), 0)::bigint AS overflow,
-		   round(coalesce(sum(w.bytes) FILTER (WHERE w.share IN ('unattributed', 'overflow')), 0) / nullif(sum(w.bytes), 0), 4) AS unattributed_share,
-		   round(coalesce(sum(w.bytes) FILTER (WHERE w.share = 'ambiguous'), 0) / nullif(sum(w.bytes), 0), 4) AS ambiguous_share
+		   round(coalesce(sum(w.bytes) FILTER (WHERE w.share IN ('unattributed', 'overflow')), 0) / nullif(sum(w.bytes) FILTER (WHERE w.share <> 'unjoined'), 0), 4) AS unattributed_share,
+		   round(coalesce(sum(w.bytes) FILTER (WHERE w.share = 'ambiguous'), 0) / nullif(sum(w.bytes) FILTER (WHERE w.share <> 'unjoined'), 0), 4) AS ambiguous_share,
+		   round(coalesce(sum(w.bytes) FILTER (WHERE w.share = 'overflow'), 0) / nullif(sum(w.bytes) FILTER (WHERE w.share <> 'unjoined'), 0), 4) AS overflow_share,
+		   coalesce(sum(w.connections) FILTER (WHERE w.share = 'unjoined'), 0)::bigint AS unjoined
 	FROM topo.attribution_windows() w
 	GROUP BY w.bucket;
 COMMENT ON VIEW topo.attribution IS 'of each flow window: the connections and bytes counted, and how much of them is of addresses outside, of nobody known, or claimed by several';
@@ -39,6 +42,8 @@ COMMENT ON COLUMN topo.attribution.ambiguous IS 'connections with an end that se
 COMMENT ON COLUMN topo.attribution.overflow IS 'connections with an end for which there is no node of its own any more (address:overflow)';
 COMMENT ON COLUMN topo.attribution.unattributed_share IS 'share of the bytes, unattributed and overflow';
 COMMENT ON COLUMN topo.attribution.ambiguous_share IS 'share of the bytes';
+COMMENT ON COLUMN topo.attribution.overflow_share IS 'share of the bytes';
+COMMENT ON COLUMN topo.attribution.unjoined IS 'connections of hops to and from intermediaries that were too many to be joined within topology.resolve_memory';
 
 CREATE FUNCTION topo.nodes_of_edge(source text, target text, during tstzrange) RETURNS bigint[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE

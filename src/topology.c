@@ -90,8 +90,10 @@ define_resolve_settings(void)
 {
 	DefineCustomIntVariable(
 		"topology.resolve_memory", "Sets the memory that the resolution of flows may take.",
-		"What does not fit goes to temporary files.", &topology_resolve_memory, 256 * 1024,
-		16 * 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB, NULL, NULL, NULL);
+		"What does not fit goes to temporary files; hops through intermediaries that would need "
+		"more to be joined stay hops.",
+		&topology_resolve_memory, 256 * 1024, 16 * 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB,
+		NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"topology.max_address_nodes",
 		"Sets how many nodes may stand for private addresses that nobody is known to hold.",

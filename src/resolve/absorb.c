@@ -21,11 +21,12 @@
 #define INCOMPLETE_MOST  0.9
 #define ONE_SEEN         0.95
 
+/* A state begins with its place. */
 static int
-compare_states(const void *a, const void *b)
+compare_places(const void *a, const void *b)
 {
-	const absorb_state *x = a;
-	const absorb_state *y = b;
+	const absorb_place *x = a;
+	const absorb_place *y = b;
 
 	if (x->node != y->node)
 		return x->node < y->node ? -1 : 1;
@@ -46,38 +47,49 @@ enters_state(const absorb_window *window, const absorb_hop *hop)
 	return window->nodes[hop->dst].between && went_through(hop);
 }
 
+/* Where hops come to, each place once; there are far fewer of them than hops. */
+static absorb_state *
+distinct_states(const absorb_window *window, int *count)
+{
+	absorb_place *places =
+		palloc_extended(sizeof(absorb_place) * Max(window->hop_count, 1), MCXT_ALLOC_HUGE);
+	absorb_state *states;
+	int all = 0;
+	int distinct = 0;
+
+	for (int i = 0; i < window->hop_count; i++)
+		if (enters_state(window, &window->hops[i]))
+			places[all++] = (absorb_place){window->hops[i].dst, window->hops[i].listener};
+	qsort(places, all, sizeof(absorb_place), compare_places);
+	for (int i = 0; i < all; i++)
+		if (i == 0 || compare_places(&places[i], &places[distinct - 1]) != 0)
+			places[distinct++] = places[i];
+	states =
+		palloc_extended(sizeof(absorb_state) * Max(distinct, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < distinct; i++)
+		states[i].place = places[i];
+	pfree(places);
+	*count = distinct;
+	return states;
+}
+
 static void
 find_states(absorb_window *window)
 {
-	int distinct = 0;
-
-	window->states = palloc0(sizeof(absorb_state) * Max(window->hop_count, 1));
-	window->state_count = 0;
-	for (int i = 0; i < window->hop_count; i++)
-	{
-		absorb_state *state = &window->states[window->state_count];
-
-		if (!enters_state(window, &window->hops[i]))
-			continue;
-		state->node = window->hops[i].dst;
-		state->listener = window->hops[i].listener;
-		state->caller = ABSORB_NOBODY;
-		state->caller_app = ABSORB_NOBODY;
-		window->state_count++;
-	}
-	qsort(window->states, window->state_count, sizeof(absorb_state), compare_states);
+	window->states = distinct_states(window, &window->state_count);
 	for (int i = 0; i < window->state_count; i++)
-		if (i == 0 || compare_states(&window->states[i], &window->states[distinct - 1]) != 0)
-			window->states[distinct++] = window->states[i];
-	window->state_count = distinct;
+	{
+		window->states[i].caller = ABSORB_NOBODY;
+		window->states[i].caller_app = ABSORB_NOBODY;
+	}
 }
 
 static int
 find_state(const absorb_window *window, int node, int32 listener)
 {
-	absorb_state key = {.node = node, .listener = listener};
+	absorb_place key = {node, listener};
 	absorb_state *found =
-		bsearch(&key, window->states, window->state_count, sizeof(absorb_state), compare_states);
+		bsearch(&key, window->states, window->state_count, sizeof(absorb_state), compare_places);
 
 	return found ? (int) (found - window->states) : -1;
 }
@@ -137,11 +149,12 @@ is_anothers(const absorb_window *window, int intermediary, int node)
 static bool
 may_follow(const absorb_window *window, const absorb_state *state, const absorb_hop *hop)
 {
-	if (state->listener != 0 && has_declared(window, state->node, state->listener))
-		return is_declared(window, state->node, state->listener, hop->dst);
+	if (state->place.listener != 0 &&
+		has_declared(window, state->place.node, state->place.listener))
+		return is_declared(window, state->place.node, state->place.listener, hop->dst);
 	if (state->declared)
-		return is_declared(window, state->node, 0, hop->dst);
-	return !is_anothers(window, state->node, hop->dst);
+		return is_declared(window, state->place.node, 0, hop->dst);
+	return !is_anothers(window, state->place.node, hop->dst);
 }
 
 /* One more of those declared: the one there is, or that there are several. */
@@ -151,11 +164,13 @@ join_sole(int *sole, bool first, int node)
 	*sole = first || *sole == node ? node : -1;
 }
 
-/* Note what is declared for a state, if it is one thing. */
-static void
+/* Note what is declared for a state, if it is one thing; true: for it, and not for all listeners.
+ */
+static bool
 find_sole(const absorb_window *window, absorb_state *state)
 {
-	bool own = state->listener != 0 && has_declared(window, state->node, state->listener);
+	bool own = state->place.listener != 0 &&
+			   has_declared(window, state->place.node, state->place.listener);
 	bool first = true;
 
 	state->sole = -1;
@@ -164,13 +179,15 @@ find_sole(const absorb_window *window, absorb_state *state)
 	{
 		const absorb_backend *backend = &window->backends[i];
 
-		if (backend->intermediary != state->node || backend->port != (own ? state->listener : 0))
+		if (backend->intermediary != state->place.node ||
+			backend->port != (own ? state->place.listener : 0))
 			continue;
 		join_sole(&state->sole, first, backend->node);
 		join_sole(&state->sole_app, first, backend->app);
 		first = false;
 	}
 	state->declared = !first;
+	return own;
 }
 
 /* Give a state those hops that leave its node, first to last - 1 of leaving, that may follow. */
@@ -179,7 +196,6 @@ form_group(absorb_window *window, absorb_state *state, const int *leaving, int c
 {
 	int64 bytes = 0;
 
-	find_sole(window, state);
 	state->group = palloc(sizeof(int) * Max(count, 1));
 	for (int i = 0; i < count; i++)
 		if (may_follow(window, state, &window->hops[leaving[i]]))
@@ -211,18 +227,37 @@ order_by_source(const absorb_window *window, int **first)
 	return order;
 }
 
+/* A listener for which nothing is declared has the group of the others like it. */
+static void
+share_group(absorb_state *state, const absorb_state *other)
+{
+	state->group = other->group;
+	state->group_count = other->group_count;
+	state->total = other->total;
+	state->by_bytes = other->by_bytes;
+}
+
 static void
 form_groups(absorb_window *window)
 {
 	int *first;
 	int *order = order_by_source(window, &first);
+	const absorb_state *common = NULL;
 
 	for (int i = 0; i < window->state_count; i++)
 	{
 		absorb_state *state = &window->states[i];
-		int begin = first[state->node];
+		int begin = first[state->place.node];
+		bool own = find_sole(window, state);
 
-		form_group(window, state, order + begin, first[state->node + 1] - begin);
+		if (!own && common && common->place.node == state->place.node)
+		{
+			share_group(state, common);
+			continue;
+		}
+		form_group(window, state, order + begin, first[state->place.node + 1] - begin);
+		if (!own)
+			common = state;
 	}
 }
 
@@ -276,7 +311,7 @@ begin_path(absorb_window *window, absorb_hop *hop)
 {
 	absorb_state *state = &window->states[hop->state];
 	/* where the host does not report, there may be others */
-	bool seen = window->nodes[state->node].reports;
+	bool seen = window->nodes[state->place.node].reports;
 	bool news = join_caller(&state->caller, seen ? hop->src : ABSORB_SEVERAL);
 
 	news |= join_caller(&state->caller_app, seen ? window->nodes[hop->src].app : ABSORB_SEVERAL);

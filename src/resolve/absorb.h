@@ -26,8 +26,8 @@
  * app_confidence between their apps.
  *
  * A hop stays what it is where nothing leaves the intermediary in the window,
- * where it failed, where callers times callees of a listener are more than the
- * caller allows, and in a loop that nothing leaves.
+ * where it failed, where callers times callees of a listener, or the memory for
+ * all shares, are more than the caller allows, and in a loop that nothing leaves.
  */
 #ifndef TOPOLOGY_RESOLVE_ABSORB_H
 #define TOPOLOGY_RESOLVE_ABSORB_H
@@ -84,10 +84,15 @@ typedef struct absorb_share
 	bool sure_app;
 } absorb_share;
 
-typedef struct absorb_state
+typedef struct absorb_place
 {
 	int node;
 	int32 listener;
+} absorb_place;
+
+typedef struct absorb_state
+{
+	absorb_place place;
 	int *group; /* hops */
 	int group_count;
 	double total;  /* of the group's weights */
@@ -128,10 +133,12 @@ typedef struct absorb_window
 	int hop_count;
 	const absorb_backend *backends;
 	int backend_count;
-	int64 most; /* edges that one listener may become */
+	int64 most;   /* edges that one listener may become */
+	int64 memory; /* bytes that all shares may take, about */
 
 	absorb_state *states;
 	int state_count;
+	int64 taken; /* of that, so far */
 } absorb_window;
 
 /*

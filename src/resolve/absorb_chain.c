@@ -10,15 +10,19 @@
  * i takes over what leaves the loop at j with that weight.  The way from i to j is
  * given as the shortest one.
  *
- * A loop that nothing leaves, or of more than ABSORB_LOOP_MAX states, and a state
- * with more shares than the window allows absorb what comes to them: what leaves
- * them stays what it is.
+ * A loop that nothing leaves, or of more than ABSORB_LOOP_MAX states, a state
+ * with more shares than the window allows, and those that are left when shares have
+ * taken the window's memory absorb what comes to them: what leaves them stays what it
+ * is.
  */
 #include "resolve/absorb_chain.h"
 
 #include <math.h>
 
 #include "miscadmin.h"
+
+/* What the allocation of a way takes besides it. */
+#define WAY_BYTES 24
 
 typedef struct share_list
 {
@@ -76,10 +80,11 @@ compare_shares(const void *a, const void *b)
 }
 
 static void
-add_share(share_list *list, const absorb_share *share)
+add_share(absorb_window *window, share_list *list, const absorb_share *share)
 {
 	if (list->count == list->room)
 	{
+		window->taken += sizeof(absorb_share) * Max(list->room, 8);
 		list->room = Max(list->room * 2, 8);
 		list->items = list->items ? repalloc_huge(list->items, sizeof(absorb_share) * list->room)
 								  : palloc(sizeof(absorb_share) * list->room);
@@ -152,10 +157,12 @@ settle_shares(const absorb_window *window, absorb_state *state, share_list *list
 
 /* The way through intermediaries, then that of a share behind them, each once. */
 static void
-prepend_way(absorb_share *share, const int *way, int count)
+prepend_way(absorb_window *window, absorb_share *share, const int *way, int count)
 {
 	int *via = palloc(sizeof(int) * (count + share->via_count));
 	int length = 0;
+
+	window->taken += WAY_BYTES + sizeof(int) * (count + share->via_count);
 
 	for (int i = 0; i < count + share->via_count; i++)
 	{
@@ -176,8 +183,8 @@ prepend_way(absorb_share *share, const int *way, int count)
  * shares of the state behind, all weighted.
  */
 static void
-add_hop(const absorb_window *window, share_list *list, const absorb_state *state,
-		const absorb_hop *hop, double weight, const int *way, int way_count)
+add_hop(absorb_window *window, share_list *list, const absorb_state *state, const absorb_hop *hop,
+		double weight, const int *way, int way_count)
 {
 	/* in a loop, what is declared of one state says little */
 	bool in_order = way_count == 1;
@@ -207,44 +214,52 @@ add_hop(const absorb_window *window, share_list *list, const absorb_state *state
 			share.one_caller = callee.one_caller;
 			share.one_caller_app = callee.one_caller_app;
 		}
-		prepend_way(&share, way, way_count);
-		add_share(list, &share);
+		prepend_way(window, &share, way, way_count);
+		add_share(window, list, &share);
 	}
 }
 
 /* Nothing goes on from here that could be told: the intermediary itself is the callee. */
 static void
-absorb_here(const absorb_window *window, absorb_state *state)
+absorb_here(absorb_window *window, absorb_state *state)
 {
-	absorb_share here = {.dst = state->node, .share = 1, .confidence = 1};
+	absorb_share here = {.dst = state->place.node, .share = 1, .confidence = 1};
 	share_list list = {0};
 
 	state->group_count = 0;
-	add_share(&list, &here);
+	add_share(window, &list, &here);
 	settle_shares(window, state, &list);
+}
+
+static bool
+has_room(const absorb_window *window)
+{
+	return window->taken <= window->memory;
 }
 
 static bool
 is_known(const absorb_window *window, const absorb_state *state)
 {
-	return window->nodes[state->node].reports;
+	return window->nodes[state->place.node].reports;
 }
 
 static void
 solve_single(absorb_window *window, absorb_state *state)
 {
 	share_list list = {0};
+	bool fits = has_room(window);
 
 	state->complete = is_known(window, state);
-	for (int i = 0; i < state->group_count && list.count <= window->most; i++)
+	for (int i = 0; i < state->group_count && fits; i++)
 	{
 		const absorb_hop *hop = &window->hops[state->group[i]];
 
 		if (hop->state >= 0)
 			state->complete &= window->states[hop->state].complete;
-		add_hop(window, &list, state, hop, 1, &state->node, 1);
+		add_hop(window, &list, state, hop, 1, &state->place.node, 1);
+		fits = list.count <= window->most && has_room(window);
 	}
-	if (list.count > 0 && list.count <= window->most)
+	if (list.count > 0 && fits)
 		settle_shares(window, state, &list);
 	else
 		absorb_here(window, state);
@@ -359,7 +374,7 @@ shortest_way(const absorb_window *window, const double *within, const int *membe
 	}
 	for (int at = from;; at = next[at])
 	{
-		way[length++] = window->states[members[at]].node;
+		way[length++] = window->states[members[at]].place.node;
 		if (at == to)
 			break;
 	}
@@ -419,7 +434,7 @@ solve_loop(absorb_window *window, const int *members, int count)
 		share_list list = {0};
 
 		state->complete = complete;
-		for (int j = 0; passes && j < count; j++)
+		for (int j = 0; passes && j < count && has_room(window); j++)
 		{
 			int length;
 
@@ -428,7 +443,7 @@ solve_loop(absorb_window *window, const int *members, int count)
 			length = shortest_way(window, within, members, count, i, j, way);
 			add_exits(window, &list, members, count, j, passes[i * count + j], way, length);
 		}
-		if (list.count > 0)
+		if (list.count > 0 && has_room(window))
 			settle_shares(window, state, &list);
 	}
 	/* not before, since what leaves one state is the others' too */

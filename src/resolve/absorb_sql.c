@@ -91,7 +91,6 @@ typedef struct hop_rest
 	TimestampTz first_seen;
 	TimestampTz last_seen;
 	struct varlena *traffic;
-	int64 counters[TRAFFIC_COUNTERS];
 } hop_rest;
 
 typedef struct absorption
@@ -103,7 +102,8 @@ typedef struct absorption
 	hop_rest *rest; /* of hops */
 	int hop;        /* at hand */
 	int share;
-	int64 passed[TRAFFIC_COUNTERS]; /* of the hop's counters, to the shares before */
+	int64 counters[TRAFFIC_COUNTERS]; /* of the hop */
+	int64 passed[TRAFFIC_COUNTERS];   /* of these, to the shares before */
 	double passed_share;
 } absorption;
 
@@ -119,7 +119,8 @@ read_rows(FunctionCallInfo fcinfo, int argument, int columns)
 
 	if (PG_ARGISNULL(argument))
 		return reader;
-	array = PG_GETARG_ARRAYTYPE_P_COPY(argument);
+	/* the arguments of a function that returns a set last until its last row */
+	array = PG_GETARG_ARRAYTYPE_P(argument);
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &align);
 	deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, align, &reader.rows, &nulls,
 					  &reader.count);
@@ -222,6 +223,7 @@ read_hops(absorption *work, const row_reader *reader)
 {
 	Datum values[HOP_COLUMNS];
 	bool nulls[HOP_COLUMNS];
+	int64 counters[TRAFFIC_COUNTERS];
 
 	work->window.hops = palloc0(sizeof(absorb_hop) * Max(reader->count, 1));
 	work->window.hop_count = reader->count;
@@ -242,13 +244,11 @@ read_hops(absorption *work, const row_reader *reader)
 		rest->first_seen = DatumGetTimestampTz(values[HOP_FIRST_SEEN]);
 		rest->last_seen = DatumGetTimestampTz(values[HOP_LAST_SEEN]);
 		rest->traffic = PG_DETOAST_DATUM_PACKED(values[HOP_TRAFFIC]);
-		traffic_deform_counters(rest->traffic, rest->counters);
-		hop->connections = rest->counters[TRAFFIC_CONNECTIONS];
+		traffic_deform_counters(rest->traffic, counters);
+		hop->connections = counters[TRAFFIC_CONNECTIONS];
 		/* each at most half of the range, so that the sum fits */
-		hop->bytes = rest->counters[TRAFFIC_BYTES_SENT] / 2 +
-					 rest->counters[TRAFFIC_BYTES_RECEIVED] / 2 +
-					 ((rest->counters[TRAFFIC_BYTES_SENT] & 1) |
-					  (rest->counters[TRAFFIC_BYTES_RECEIVED] & 1));
+		hop->bytes = counters[TRAFFIC_BYTES_SENT] / 2 + counters[TRAFFIC_BYTES_RECEIVED] / 2 +
+					 ((counters[TRAFFIC_BYTES_SENT] & 1) | (counters[TRAFFIC_BYTES_RECEIVED] & 1));
 	}
 }
 
@@ -285,6 +285,7 @@ absorb(FunctionCallInfo fcinfo)
 	read_hops(work, &hops);
 	read_backends(work, &backends);
 	work->window.most = PG_ARGISNULL(3) ? PG_INT64_MAX : PG_GETARG_INT64(3);
+	work->window.memory = PG_ARGISNULL(4) ? PG_INT64_MAX : PG_GETARG_INT64(4);
 	absorb_solve(&work->window);
 	return work;
 }
@@ -317,16 +318,17 @@ via_datum(const absorption *work, const hop_rest *rest, const absorb_share *shar
 static struct varlena *
 next_part(absorption *work, const absorb_share *share, bool last)
 {
-	const hop_rest *rest = &work->rest[work->hop];
 	traffic_value part;
 
+	if (work->share == 1)
+		traffic_deform_counters(work->rest[work->hop].traffic, work->counters);
 	traffic_value_init(&part, CurrentMemoryContext);
 	work->passed_share += share->share;
 	for (int i = 0; i < TRAFFIC_COUNTERS; i++)
 	{
-		double upto = floor((double) rest->counters[i] * work->passed_share);
+		double upto = floor((double) work->counters[i] * work->passed_share);
 		int64 passed =
-			last || upto >= (double) rest->counters[i] ? rest->counters[i] : (int64) upto;
+			last || upto >= (double) work->counters[i] ? work->counters[i] : (int64) upto;
 
 		passed = Max(passed, work->passed[i]);
 		traffic_value_add(&part, i, passed - work->passed[i]);

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 #
-# resolve.sh: seconds to resolve one window of RESOLVE_ROWS rows, with a hub and
-# without, and the memory that it took.  Sourced by run.sh, which has a server.
+# resolve.sh: seconds to resolve one window of RESOLVE_ROWS rows of several shapes,
+# and the memory that it took.  Sourced by run.sh, which has a server.
 
 RESOLVE_ROWS=${RESOLVE_ROWS:-1000000}
 
 # Resolves in a session of its own; prints seconds, edges, seconds of processor time, and
-# in MB the most memory that its process had, and what of it is shared with the server.
+# the most memory that its process had of its own, in MB.
 resolve_window() {
 	# shellcheck disable=SC2016 # expanded by the shell that psql starts
 	sql -d "$1" <<-'SQL'
@@ -15,32 +15,41 @@ resolve_window() {
 		SELECT topo.flush() \g /dev/null
 		SELECT extract(epoch FROM clock_timestamp() - :'begin'), (SELECT count(*) FROM topo_network.edge_window);
 		\! awk -v ticks="$(getconf CLK_TCK)" '{ print ($14 + $15) / ticks }' /proc/$RESOLVER/stat
-		\! awk '/^VmHWM/ { most = $2 } /^RssShmem/ { shared = $2 } END { print most / 1024, shared / 1024 }' /proc/$RESOLVER/status
+		\! awk '/^VmHWM/ { most = $2 } /^Rss(Shmem|File)/ { others += $2 } END { print (most - others) / 1024 }' /proc/$RESOLVER/status
 	SQL
 }
 
-# One shape of traffic, in a database of its own; prints a line, and the processor time to RESOLVED.
+set_resolve_memory() { sql -c "ALTER SYSTEM SET topology.resolve_memory = '$1'" -c "SELECT pg_reload_conf()" >/dev/null; }
+
+# bench_resolve_shape SHAPE MEMORY: in a database of its own; prints a line, and the processor time to RESOLVED.
 bench_resolve_shape() {
-	local database=resolve_$2 figures
+	local database=resolve_$1 figures
 
 	sql -c "CREATE DATABASE $database"
 	sql -d "$database" -c "CREATE EXTENSION topology"
-	sql -d "$database" -v rows="$RESOLVE_ROWS" -v hub="$2" -f "$HERE/resolve.sql" >/dev/null
+	sql -d "$database" -v rows="$RESOLVE_ROWS" -v shape="$1" -f "$HERE/resolve.sql" >/dev/null
+	set_resolve_memory "$2"
 	figures=$(resolve_window "$database" | tr '|\n' '  ')
 	sql -c "DROP DATABASE $database"
-	awk -v name="$1" -v figures="$figures" -v m="$((RESOLVE_ROWS / 1000))" 'BEGIN {
+	awk -v name="$1, in $2" -v figures="$figures" -v m="$((RESOLVE_ROWS / 1000))" 'BEGIN {
 		split(figures, f, " ")
-		printf "%s: %.1f s for a million rows, %.1f s of processor time; %d edges; peak memory %d MB, and %d MB of shared buffers\n",
-			name, f[1] * 1000 / m, f[3] * 1000 / m, f[2], f[4] - f[5], f[5] }'
+		printf "\t%s: %.1f s for a million rows, %.1f s of processor time; %d edges; peak memory %d MB\n",
+			name, f[1] * 1000 / m, f[3] * 1000 / m, f[2], f[4] }'
 	RESOLVED=$(cut -d' ' -f3 <<<"$figures")
 }
 
 bench_resolve() {
-	local plain
+	local shape plain
 
-	bench_resolve_shape "without a hub" no
+	bench_resolve_shape plain 256MB
 	plain=$RESOLVED
-	bench_resolve_shape "with a hub" yes
-	awk -v plain="$plain" -v hub="$RESOLVED" -v bound="$(sql -c "SHOW topology.resolve_memory")" 'BEGIN {
-		printf "with to without, in processor time: %.2f; the bound on memory (topology.resolve_memory) is %s\n", hub / plain, bound }'
+	for shape in hub proxies; do
+		bench_resolve_shape "$shape" 256MB
+		awk -v shape="$shape" -v plain="$plain" -v other="$RESOLVED" 'BEGIN {
+			printf "\t\t%s to plain, in processor time: %.2f\n", shape, other / plain }'
+	done
+	for shape in plain proxies; do
+		bench_resolve_shape "$shape" 16MB
+	done
+	sql -c "ALTER SYSTEM RESET topology.resolve_memory" -c "SELECT pg_reload_conf()" >/dev/null
 }

@@ -1,23 +1,30 @@
 --
 -- One window of stage 1, written straight into its table: as many rows as "rows"
--- says, of both ends of conversations between 20,000 instances of 4,000 clusters of
--- 2,000 apps, whose addresses are known.  Always the same, but for the time.
+-- says.  Always the same, but for the time.  Its traffic is, as "shape" says,
 --
--- If "hub" is yes, some of the rows are those of a load balancer that carries 100
--- times the traffic of anybody else: 5,000 callers of 1,000 clusters, before 30
--- backends of 10 clusters.  That is as many edges as one listener may become.
+-- plain	both ends of conversations between 20,000 instances of 4,000 clusters of 2,000
+--			apps, whose addresses are known
+-- hub		the same; some of the rows are those of a load balancer that carries 100 times
+--			the traffic of anybody else: 5,000 callers of 1,000 clusters, before 30 backends
+--			of 10 clusters.  That is as many edges as one listener may become
+-- proxies	all of it goes through one of 200 proxies, each before 2 instances
+-- mesh		all of it goes through 100 proxies that call each other, each before 20 instances
 --
 SET jit = off;
 
 SELECT topo.create_service_map();
 SELECT date_bin('10 seconds', now() - interval '2 minutes', '2000-01-01 00:00Z') AS bucket,
 	   tstzrange(now() - interval '1 hour', now() + interval '1 hour') AS valid,
-	   CASE :'hub' WHEN 'yes' THEN 5000 + 30 ELSE 0 END AS hub_conversations \gset
+	   :'shape' IN ('plain', 'hub') AS direct,
+	   CASE :'shape' WHEN 'hub' THEN 1 ELSE 0 END AS hubs,
+	   CASE :'shape' WHEN 'proxies' THEN 200 WHEN 'mesh' THEN 100 ELSE 0 END AS proxies \gset
 
 INSERT INTO topo.node (type, name) SELECT 'app', 'app' || a FROM generate_series(0, 1999) a;
 INSERT INTO topo.node (type, name, parent)
 SELECT 'cluster', format('app%s-v%s', a, v), topo.node_id('app' || a) FROM generate_series(0, 1999) a, generate_series(0, 1) v;
-SELECT topo.set_node('app', 'haproxy'), topo.set_intermediary('hub', 'load_balancer', '10.9.0.1');
+CREATE TEMPORARY TABLE proxy AS
+SELECT p, '10.9.0.1'::inet + p AS address, CASE p WHEN 0 THEN 'haproxy' ELSE 'proxy' || p END AS name FROM generate_series(0, :proxies) p WHERE p > 0 OR :hubs > 0;
+SELECT count(topo.set_node('app', p.name)), count(topo.set_intermediary('at ' || p.name, 'load_balancer', p.address)) FROM proxy p;
 
 CREATE TEMPORARY TABLE instance AS
 SELECT i, '10.0.0.1'::inet + i AS address, topo.node_id(format('cluster:app%s-v%s', i % 2000, i / 2000 % 2)) AS node
@@ -25,19 +32,34 @@ FROM generate_series(0, 19999) i;
 INSERT INTO topo.address (address, port, valid, node, source)
 SELECT i.address, p, :'valid', i.node, 'bench' FROM instance i, unnest(ARRAY[NULL, 8080]) p;
 INSERT INTO topo.reporter (scope, address, valid)
-SELECT '', i.address, :'valid'::tstzrange FROM instance i UNION ALL SELECT '', '10.9.0.1', :'valid'::tstzrange;
+SELECT '', a.address, :'valid' FROM (SELECT address FROM instance UNION ALL SELECT address FROM proxy) a;
 
 CREATE TEMPORARY TABLE conversation AS
-SELECT c.address AS client, c.node AS client_node, s.address AS server, s.node AS server_node, 8080 AS port, 1 AS connections
-FROM generate_series(1::bigint, :rows / 2 - :hub_conversations) n
-	 JOIN instance c ON c.i = (hashint8extended(n, 1) & 1073741823) % 20000
-	 JOIN instance s ON s.i = (hashint8extended(n, 2) & 1073741823) % 20000
+-- of proxies and their backends
+SELECT p.address AS client, topo.node_id(p.name) AS client_node, s.address AS server, s.node AS server_node, 8080 AS port, 100 AS connections
+FROM proxy p JOIN instance s ON s.i % :proxies = p.p - 1 AND s.i < :proxies * CASE :'shape' WHEN 'mesh' THEN 20 ELSE 2 END
+WHERE p.p > 0
 UNION ALL
-SELECT c.address, c.node, '10.9.0.1', topo.node_id('haproxy'), 443, 1 FROM instance c
-WHERE :hub_conversations > 0 AND c.i % 4 = 0
+SELECT p.address, topo.node_id(p.name), o.address, topo.node_id(o.name), 80, 100 FROM proxy p JOIN proxy o ON p.p > 0 AND o.p > 0 AND o.p <> p.p WHERE :'shape' = 'mesh'
+UNION ALL
+-- of the hub
+SELECT c.address, c.node, '10.9.0.1', topo.node_id('haproxy'), 443, 1 FROM instance c WHERE :hubs > 0 AND c.i % 4 = 0
 UNION ALL
 SELECT '10.9.0.1', topo.node_id('haproxy'), s.address, s.node, 8080, 167 FROM instance s
-WHERE :hub_conversations > 0 AND s.i % 2000 < 20 AND s.i % 2 = 1 AND s.i / 2000 IN (0, 2, 4);
+WHERE :hubs > 0 AND s.i % 2000 < 20 AND s.i % 2 = 1 AND s.i / 2000 IN (0, 2, 4);
+
+INSERT INTO conversation
+SELECT c.address, c.node, s.address, s.node, 8080, 1
+FROM generate_series(1::bigint, :rows / 2 - (SELECT count(*) FROM conversation)) n
+	 JOIN instance c ON c.i = (hashint8extended(n, 1) & 1073741823) % 20000
+	 JOIN instance s ON s.i = (hashint8extended(n, 2) & 1073741823) % 20000
+WHERE :'direct'
+UNION ALL
+SELECT c.address, c.node, p.address, topo.node_id(p.name), 80, 1
+FROM generate_series(1::bigint, :rows / 2 - (SELECT count(*) FROM conversation)) n
+	 JOIN instance c ON c.i = (hashint8extended(n, 1) & 1073741823) % 20000
+	 JOIN proxy p ON p.p = 1 + (hashint8extended(n, 2) & 1073741823) % :proxies
+WHERE NOT :'direct';
 
 SELECT topo.ensure_partitions('network', '10 seconds', tstzrange(:'bucket', :'bucket', '[]'));
 INSERT INTO topo_network.flow_window (bucket, scope, protocol, role, role_guessed, local_address, local_port, local_node,

@@ -9,7 +9,7 @@ CREATE TEMP TABLE name (id bigint GENERATED ALWAYS AS IDENTITY (START WITH 100),
 CREATE FUNCTION pg_temp.id(name text) RETURNS bigint LANGUAGE sql AS $$
 	INSERT INTO name (name) VALUES (id.name) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id
 $$;
-CREATE FUNCTION pg_temp.absorb(hops text[], backends text[] DEFAULT '{}', most bigint DEFAULT 1000)
+CREATE FUNCTION pg_temp.absorb(hops text[], backends text[] DEFAULT '{}', most bigint DEFAULT 1000, memory bigint DEFAULT NULL)
 RETURNS TABLE (src text, dst text, via text, confidence real, app_confidence real, connections bigint, bytes bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -29,7 +29,7 @@ BEGIN
 		   a.confidence, a.app_confidence, topo.connections(a.traffic), topo.bytes_sent(a.traffic)
 	FROM topo.absorb_hops(nodes, edges,
 		ARRAY(SELECT ((SELECT id FROM name WHERE name = split_part(split_part(b, ' ', 1), ':', 1)), nullif(split_part(split_part(b, ' ', 1), ':', 2), '')::integer,
-					  (SELECT id FROM name WHERE name = split_part(b, ' ', 2)), (SELECT id FROM name WHERE name = split_part(split_part(b, ' ', 2), '/', 1)))::topo.absorb_backend FROM unnest(backends) b), most) a
+					  (SELECT id FROM name WHERE name = split_part(b, ' ', 2)), (SELECT id FROM name WHERE name = split_part(split_part(b, ' ', 2), '/', 1)))::topo.absorb_backend FROM unnest(backends) b), most, memory) a
 	ORDER BY 1, 2, 3;
 END
 $$;
@@ -68,6 +68,10 @@ SELECT * FROM pg_temp.absorb('{a LB:80 0 0,b LB:80 10 1,LB x:80 10 1,LB y:80 0 0
 SELECT * FROM pg_temp.absorb('{a LB:80 1000 10,b LB:80 7 3,LB x:80 0 1,LB y:80 0 2}');
 -- Callers times callees over the bound stay hops.
 SELECT * FROM pg_temp.absorb('{a LB:80 1000 10,b LB:80 100 1,LB x:8080 300 3,LB y:8080 900 9}', most => 3);
+-- So do those for which there is no memory left.
+SELECT * FROM pg_temp.absorb('{a LB:80 1000 10,LB x:8080 300 3,LB y:8080 900 9}', memory => 0);
+-- Listeners of which nothing is declared have one group; those that have their own do not.
+SELECT * FROM pg_temp.absorb('{a LB:80 1000 10,b LB:81 100 1,c LB:82 10 1,d LB:83 10 1,LB x:8080 300 3,LB y:8080 900 9}', '{LB:82 y}');
 -- A caller that is its own callee.
 SELECT * FROM pg_temp.absorb('{a LB:80 1000 10,LB a:8080 1000 10}');
 -- Totals are conserved, whatever the hops: random ones of nine intermediaries and twelve others, with loops.
@@ -84,6 +88,16 @@ WITH fate AS (
 		 CROSS JOIN LATERAL (SELECT sum(e.bytes) AS bytes, sum(e.connections) AS connections FROM pg_temp.absorb(d.hops) e WHERE e.src ~ '^c') a
 )
 SELECT count(*) AS rounds, count(*) FILTER (WHERE bytes <> bytes_after) AS lost_bytes, count(*) FILTER (WHERE connections <> connections_after) AS lost_connections FROM fate;
+-- Also where memory runs out on the way.
+SELECT count(*) AS rounds, count(*) FILTER (WHERE d.connections <> a.connections) AS lost, count(DISTINCT a.edges) > 3 AS otherwise
+FROM (SELECT round, array_agg(hop) AS hops, sum(split_part(hop, ' ', 4)::bigint) FILTER (WHERE hop ~ '^c') AS connections FROM drawn WHERE round < 4 GROUP BY round) d
+	 CROSS JOIN generate_series(0, 40, 8) kilobytes
+	 CROSS JOIN LATERAL (SELECT sum(e.connections) FILTER (WHERE e.src ~ '^c') AS connections, count(*) AS edges FROM pg_temp.absorb(d.hops, memory => kilobytes * 1024) e) a;
+-- What hangs together, by pairs.
+SELECT array_agg(p.nodes[i] ORDER BY p.nodes[i]) AS together
+FROM (SELECT topo.linked(a, b) AS nodes FROM (VALUES (1, 2), (3, 4), (5, 5), (4, 6), (7, 8), (8, 2), (NULL, 9)) v (a, b)) p CROSS JOIN LATERAL generate_series(1, cardinality(p.nodes), 2) i
+GROUP BY p.nodes[i + 1] ORDER BY 1;
+SELECT topo.linked(a, a) FROM generate_series(1, 0) a;
 -- Parts of a traffic add up to it.
 SELECT topo.portion(t, 0, 3, 10), topo.portion(t, 3, 3, 10), topo.portion(t, 3, 10, 10), topo.portion(t, 0, 3, 10) OPERATOR(topo.+) topo.portion(t, 3, 10, 10) OPERATOR(topo.=) t AS whole
 FROM topo.traffic(connections => 7, bytes_sent => 9223372036854775807) t;
