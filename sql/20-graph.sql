@@ -214,14 +214,14 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	result := (value #>> '{}')::interval;
-	IF result <= interval '0' THEN
+	IF NOT (result > interval '0' AND result <= interval '100 years') THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	RETURN result;
 EXCEPTION WHEN data_exception THEN
 	RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 		MESSAGE = format('option "%s" cannot be %s', name, coalesce(value::text, 'null')),
-		HINT = 'Give a positive span of time as a string, such as "2 days", or "infinite".';
+		HINT = 'Give a span of time of at most 100 years as a string, such as "2 days", or "infinite".';
 END
 $$;
 COMMENT ON FUNCTION topo.duration_option(text, jsonb) IS

@@ -72,6 +72,7 @@ BEGIN
 			MESSAGE = format('cannot make partitions for the range %s', coalesce(quote_literal(during::text), 'NULL')),
 			HINT = 'Give a range with both ends.';
 	END IF;
+	PERFORM topo.check_during(during);
 	IF extract(epoch FROM upper(during)) - extract(epoch FROM lower(during)) > most * extract(epoch FROM span) THEN
 		RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded',
 			MESSAGE = format('the range %L needs more than %s partitions', during::text, most),

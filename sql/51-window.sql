@@ -66,7 +66,12 @@ $$;
 COMMENT ON FUNCTION topo.kept_since(topo.graph, boolean) IS
 'begin of the oldest windows, of edges or of reports, that a graph may have; NULL: none have ever been dropped';
 
-CREATE FUNCTION topo.tell_what_is_kept(graph topo.graph, begin timestamptz, edges boolean) RETURNS void
+CREATE FUNCTION topo.tell(message text, detail text DEFAULT NULL) RETURNS void
+LANGUAGE c STABLE PARALLEL SAFE CALLED ON NULL INPUT
+AS 'MODULE_PATHNAME', 'topology_tell';
+COMMENT ON FUNCTION topo.tell(text, text) IS 'a notice about the answer to a question, once a statement';
+
+CREATE FUNCTION topo.missing_before(graph topo.graph, begin timestamptz, edges boolean) RETURNS timestamptz
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
@@ -74,27 +79,32 @@ DECLARE
 	since timestamptz;
 BEGIN
 	-- what has been kept long enough may be there still; what came late may be younger
-	IF begin >= topo.clock() - (SELECT max(g.retention) FROM topo.grain g WHERE g.graph = graph.name AND g.edges = tell_what_is_kept.edges) THEN
-		RETURN;
+	IF begin < topo.clock() - (SELECT max(g.retention) FROM topo.grain g WHERE g.graph = graph.name AND g.edges = missing_before.edges) THEN
+		since := topo.kept_since(graph, edges);
 	END IF;
-	since := topo.kept_since(graph, edges);
-	IF begin < since THEN
-		RAISE NOTICE 'graph "%" keeps no % from before %', graph.name, CASE WHEN edges THEN 'windows' ELSE 'hops' END, since;
-	END IF;
+	RETURN CASE WHEN begin < since THEN since END;
 END
+$$;
+COMMENT ON FUNCTION topo.missing_before(topo.graph, timestamptz, boolean) IS
+'where a range begins before what a graph keeps of edges, or of reports: since when it does keep them';
+
+CREATE FUNCTION topo.tell_what_is_kept(graph topo.graph, begin timestamptz, edges boolean) RETURNS void
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT topo.tell(format('graph "%s" keeps no %s from before %s', graph.name, CASE WHEN edges THEN 'windows' ELSE 'hops' END, since))
+	FROM topo.missing_before(graph, begin, edges) since
+	WHERE since IS NOT NULL
 $$;
 COMMENT ON FUNCTION topo.tell_what_is_kept(topo.graph, timestamptz, boolean) IS 'a notice where a range begins before what a graph keeps of edges, or of reports';
 
 CREATE FUNCTION topo.tell_what_is_widened(graph topo.graph, width interval, asked tstzmultirange, answered tstzmultirange) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-BEGIN
-	IF NOT answered <@ asked THEN
-		RAISE NOTICE 'graph "%" has no windows shorter than % from % to %', graph.name, width, lower(answered), upper(answered)
-			USING DETAIL = 'They are counted as a whole.';
-	END IF;
-END
+	SELECT topo.tell(format('graph "%s" has no windows shorter than %s from %s to %s', graph.name, width, lower(answered), upper(answered)),
+					 'They are counted as a whole.')
+	WHERE NOT answered <@ asked
 $$;
 COMMENT ON FUNCTION topo.tell_what_is_widened(topo.graph, interval, tstzmultirange, tstzmultirange) IS
 'a notice where windows reach beyond what was asked for, since shorter ones were dropped';

@@ -24,15 +24,26 @@ CREATE FUNCTION topo.check_during(during tstzrange) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
+DECLARE
+	-- far enough from the ends of the type that no window, step or retention leads beyond them
+	first CONSTANT timestamptz := '4000-01-01 00:00+00 BC';
+	last CONSTANT timestamptz := '290000-01-01 00:00+00';
 BEGIN
-	IF isempty(during) THEN
+	IF isempty(during) OR lower(during) = 'infinity' OR upper(during) = '-infinity' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = 'the range of time is empty',
+			MESSAGE = CASE WHEN isempty(during) THEN 'the range of time is empty'
+						   ELSE format('there is no time in the range %L', during::text) END,
 			HINT = 'Give a range such as tstzrange(now() - interval ''1 hour'', now()), or NULL for what is live now.';
+	END IF;
+	IF isfinite(lower(during)) AND NOT lower(during) BETWEEN first AND last
+	   OR isfinite(upper(during)) AND NOT upper(during) BETWEEN first AND last THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('the range %L ends where no windows can be', during::text),
+			HINT = 'Give times from 4000 BC to the year 290000, or leave an end out.';
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION topo.check_during(tstzrange) IS 'an error for an empty range of time';
+COMMENT ON FUNCTION topo.check_during(tstzrange) IS 'an error for a range that holds no time, or ends near the limits of timestamps; NULL and ends that are left out pass';
 
 CREATE FUNCTION topo.graphs_asked(graphs text[]) RETURNS SETOF topo.graph
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 3

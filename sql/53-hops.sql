@@ -15,7 +15,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	PERFORM topo.check_during(during), topo.tell_what_is_kept(topo.existing_graph('network'), lower(during), false);
+	PERFORM topo.check_during(during), topo.tell_what_is_kept(topo.existing_graph('network'), lower(topo.half_open(during)), false);
 	RETURN coalesce(during, tstzrange(topo.live_since((topo.existing_graph('network')).name), NULL));
 END
 $$;

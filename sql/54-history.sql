@@ -23,6 +23,7 @@ BEGIN
 			MESSAGE = format('%s is no time that the map could be of', coalesce(at::text, 'NULL')),
 			HINT = 'For example topo.as_of(now() - interval ''1 day'').';
 	END IF;
+	PERFORM topo.check_during(tstzrange(at, at, '[]'));
 	SELECT max(g.edge_ttl) INTO longest
 	FROM topo.graphs_asked(CASE WHEN graph IS NOT NULL THEN ARRAY[graph] END) g
 	HAVING bool_and(g.edge_ttl IS NOT NULL);
@@ -51,6 +52,11 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 			MESSAGE = format('a step cannot be %s', coalesce(quote_literal(step::text), 'NULL')),
 			HINT = 'Give at least ''1 minute'', which is the shortest window.';
+	END IF;
+	IF step > interval '100 years' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('a step cannot be %L', step::text),
+			HINT = 'Give at most ''100 years''.';
 	END IF;
 	span := extract(epoch FROM upper(during)) - extract(epoch FROM lower(during));
 	IF span / extract(epoch FROM step) > most THEN

@@ -42,14 +42,14 @@ COMMENT ON FUNCTION topo.check_comparison(tstzrange, tstzrange, double precision
 CREATE FUNCTION topo.seconds_answered(graph topo.graph, during tstzrange) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
-SET client_min_messages = warning -- who reads the windows says what is to be said of them
 AS $$
-	-- the windows of what has not come yet are no reason to call it less; at least a second, as a divisor
+	-- what is not kept, or has not come yet, is no reason to call it less; at least a second, as a divisor
 	SELECT greatest(coalesce(sum(extract(epoch FROM upper(r) - lower(r))), 0), 1)
-	FROM (SELECT range_agg(p.during) * tstzmultirange(tstzrange(NULL, topo.clock())) AS spans FROM topo.window_pieces(graph, during) p) w
+	FROM (SELECT range_agg(p.during) * tstzmultirange(tstzrange(least(coalesce(topo.missing_before(graph, lower(seconds_answered.during), true), '-infinity'), topo.clock()), topo.clock())) AS spans
+		  FROM topo.window_pieces(graph, seconds_answered.during) p) w
 		 CROSS JOIN LATERAL unnest(w.spans) r
 $$;
-COMMENT ON FUNCTION topo.seconds_answered(topo.graph, tstzrange) IS 'how long the windows are, as far as they are past, that answer for a range';
+COMMENT ON FUNCTION topo.seconds_answered(topo.graph, tstzrange) IS 'how long the windows are, as far as they are kept and past, that answer for a range';
 
 --
 -- As people read it

@@ -12,7 +12,6 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/rangetypes.h"
 
 static kept_query graphs_query = {
 	.text = "SELECT g.name, g.schema_name FROM topo.graph g"
@@ -35,6 +34,12 @@ static kept_query types_query = {
 			" LEFT JOIN topo.edge_type t ON t.name = w.name",
 	.arg_count = 1,
 	.arg_types = {TEXTARRAYOID},
+};
+
+static kept_query during_query = {
+	.text = "SELECT topo.check_during($1)",
+	.arg_count = 1,
+	.arg_types = {TSTZRANGEOID},
 };
 
 void
@@ -238,13 +243,12 @@ void
 request_during(traverse_request *request, FunctionCallInfo fcinfo, int index)
 {
 	edge_scope *scope = &request->scope;
+	query_args args = {.count = 1};
 
 	if (PG_ARGISNULL(index))
 		return;
-	if (RangeIsEmpty(PG_GETARG_RANGE_P(index)))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("during is empty"),
-						errhint("Give a range of time such as tstzrange(now() - interval '1 hour', "
-								"now()), or NULL for the live map.")));
+	args.values[0] = PG_GETARG_DATUM(index);
+	query_run_kept(&during_query, &args, ignore_row, NULL);
 
 	scope->timed = true;
 	scope->during = PG_GETARG_DATUM(index);

@@ -77,6 +77,22 @@ SELECT args, r.* FROM unnest(ARRAY[
 ]) args, pg_temp.refusal(format('SELECT topo.history(%s)', args)) r;
 SELECT r.* FROM pg_temp.refusal($$SELECT topo.edges(tstzrange('2020-11-21', '2020-11-20'))$$) r;
 \x off
+-- No question is asked of a range that holds no time, or ends near the limits of timestamps; up to there, all answer.
+CREATE TEMP VIEW question AS SELECT q FROM unnest(ARRAY[
+	'topo.edges(%L)', 'topo.hops(%L)', 'topo.traverse(''{web}'', during => %L)', 'topo.reachable_count(''{web}'', during => %L)', 'topo.blast_radius(''shop'', during => %L)',
+	'topo.shortest_path(''web'', ''shop'', during => %L)', 'topo.paths(''web'', ''shop'', during => %L)', 'topo.cycles(during => %L)', 'topo.components(during => %L)',
+	'topo.mermaid(during => %L)', 'topo.dot(during => %L)', 'topo.explain_edge(''web'', ''shop'', %L)', 'topo.history(''web'', ''shop'', %L, ''100 years'')', 'topo.diff(%1$L, %1$L)']) q;
+SELECT d, count(r) AS refused, min(r.state) AS state, min(r.message) AS message, bool_and(r.message = m.message AND r.hint <> '') AS alike
+FROM unnest(ARRAY['empty', '[infinity,infinity]', '[-infinity,-infinity]', '(,-infinity)', '(infinity,)', '[4714-12-01 BC,2020-01-01)', '[2020-01-01,294276-12-31 23:59:59.999999]']) d
+	 CROSS JOIN LATERAL (SELECT message FROM pg_temp.refusal(format('SELECT topo.edges(%L)', d))) m
+	 CROSS JOIN question LEFT JOIN LATERAL pg_temp.refusal('SELECT ' || format(q, d)) r ON true
+GROUP BY 1 ORDER BY 1;
+SELECT q, r.state, r.message FROM question, pg_temp.refusal('SELECT ' || format(q, '[4000-01-01 BC,290000-01-01]')) r;
+SELECT q FROM question, pg_temp.refusal('SELECT ' || format(q, '(,)')) r;
+SELECT args, r.* FROM unnest(ARRAY[$$history('web', 'shop', '[2020-11-20,2020-11-21)', '170000000 years')$$, $$as_of('4714-12-01 BC')$$, $$as_of('294276-12-31')$$,
+	$$set_graph('ipc', '{"retention": "170000000 years"}')$$, $$set_graph('ipc', '{"edge_ttl": "101 years"}')$$, $$ensure_partitions('ipc', '1 minute', '[294276-12-31 20:00,294276-12-31 23:59:59]')$$
+]) args, pg_temp.refusal('SELECT topo.' || args) r \gx
+-- A range that is not known to hold anything is answered.
 SELECT count(*) FROM topo.history('web', 'shop', '[2020-01-01,2020-01-02)', '1 day');
 
 -- A range from before what is kept: the answer for the part that there is, and a notice.
@@ -90,8 +106,17 @@ SELECT source, target, connections FROM topo.edges('[2021-03-28 10:15,2021-03-28
 SELECT count(*) FROM topo.edges('[2018-01-01,2019-01-01)', '{network}');
 SELECT node FROM topo.traverse('{web}', graphs => '{network}', during => '[2021-03-28 10:15,2021-03-28 11:15)');
 SELECT count(*) FROM topo.hops('[2021-10-30 10:15,2021-11-30 11:15)');
+-- Once a statement, however often windows are read for the answer.
+SELECT count(*) > 0 FROM topo.traverse('{web}', 'both', during => '[2018-01-01,2021-01-01)');
+SELECT count(*) > 0 FROM topo.explain_edge('web', 'shop', '[2018-01-01,2021-01-01)');
+SELECT topo.mermaid('web', during => '[2018-01-01,2019-01-01)') <> '';
+-- By second of what is kept.
+SELECT change, target, connections_per_s_before * 86400 AS a_day_before, connections_per_s_after * 86400 AS a_day_after
+FROM topo.diff('[2019-01-01,2020-11-21)', '[2021-03-26,2021-03-28)', '{network}') WHERE target IS NOT NULL;
 -- None where nothing is missing, or nothing was asked for in particular.
 SELECT count(*) FROM topo.edges('[2020-11-20,2021-11-03)', '{network}');
 SELECT count(*) FROM topo.edges('(,)', '{network}');
+SELECT count(*) FROM topo.edges('[-infinity,infinity]', '{network}');
+SELECT count(*) FROM topo.hops('[-infinity,2021-11-05)');
 SELECT count(*) FROM topo.hops('[2021-11-05 00:00,2021-11-05 01:00)');
 ROLLBACK;
