@@ -161,3 +161,28 @@ CREATE FUNCTION wrong_buckets(server text, during tstzrange, unit text, at times
 					FROM records_left('ipc', at) r CROSS JOIN LATERAL (SELECT greatest(r.bucket, lower(during)) AS w) b
 					WHERE r.server = wrong_buckets.server AND tstzrange(r.bucket, r.bucket + r.width) && during GROUP BY 1) e USING (bucket)
 $$;
+
+-- The windows of one grain that should be there, of all that has come and is not dirty; those
+-- of them that its table holds otherwise, or besides; and how they are stored.
+CREATE FUNCTION wrong_windows(of_graph text, grain interval, at timestamptz, OUT expected bigint, OUT wrong bigint, OUT unpacked bigint, OUT packs bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	relation CONSTANT name := (SELECT g.relation FROM topo.grain g WHERE g.graph = of_graph AND g.width = grain);
+	stored CONSTANT text := topo.stored_windows(('topo_' || of_graph)::name, relation, 'true');
+BEGIN
+	EXECUTE format($q$
+		SELECT count(e), count(*) FILTER (WHERE (h.amount, h.other, h.first_seen, h.last_seen) IS DISTINCT FROM (e.amount, e.other, e.first_seen, e.last_seen))
+		FROM (SELECT date_bin($2, c.at, '2000-01-01Z') AS bucket, 'c' || c.client AS source, 's' || c.server AS target, sum(c.amount) AS amount,
+					 sum(CASE c.graph WHEN 'ipc' THEN c.errors ELSE c.ms END) AS other, min(c.at) AS first_seen, max(c.at) + interval '1 second' AS last_seen
+			  FROM come c, width_left(c.at, $3) w WHERE c.graph = $1 AND w <= $2 GROUP BY 1, 2, 3) e
+			 FULL JOIN (SELECT w.bucket, s.name AS source, d.name AS target,
+							   sum(CASE $1 WHEN 'ipc' THEN topo.requests(w.traffic) ELSE topo.connections(w.traffic) END) AS amount,
+							   sum(CASE $1 WHEN 'ipc' THEN topo.errors(w.traffic) ELSE topo.bytes_sent(w.traffic) END) AS other,
+							   min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen
+						FROM (%s) w JOIN topo.node s ON s.id = w.src JOIN topo.node d ON d.id = w.dst
+						GROUP BY 1, 2, 3) h USING (bucket, source, target)
+		WHERE bucket NOT IN (SELECT d.bucket FROM topo_%s.dirty_rollup d WHERE d.width = $2)$q$, stored, of_graph)
+	INTO expected, wrong USING of_graph, grain, at;
+	EXECUTE format('SELECT count(*) FILTER (WHERE pack IS NULL), count(pack) FROM topo_%s.%I', of_graph, relation) INTO unpacked, packs;
+END
+$$;

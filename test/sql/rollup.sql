@@ -43,6 +43,20 @@ SELECT pg_temp.clock('2020-11-21 00:30Z'), pg_temp.called('2020-11-20 09:10:25Z'
 SELECT due FROM state WHERE grain = '1 hour';
 SELECT pg_temp.clock('2020-11-21 00:35Z'), topo.maintain_windows();
 
+-- Nothing is dirty now.  What is late dirties its minutes, hours and days, whoever writes it, and nothing else.
+CREATE TEMP VIEW dirty AS
+	SELECT 'ipc' AS graph, width, bucket FROM topo_ipc.dirty_rollup UNION SELECT 'ipc', '1 minute', bucket FROM topo_ipc.open_window
+	UNION SELECT 'network', width, bucket FROM topo_network.dirty_rollup UNION SELECT 'network', '1 minute', bucket FROM topo_network.open_window
+	UNION SELECT 'network', '10 seconds', bucket FROM topo_network.dirty_window;
+SELECT * FROM dirty ORDER BY 1, 2, 3;
+SELECT pg_temp.called('2020-11-20 00:00:00Z', 'a', 'b', 1), pg_temp.called('2020-11-20 09:59:58.999Z', 'a', 'd', 1), pg_temp.called('2020-11-20 09:10:25Z', 'a', 'b', 1),
+	   pg_temp.called('2020-11-19 23:59:59Z', 'a', 'b', 1), pg_temp.reported('2020-11-20 23:59:51Z', 'web', 'shop', 1);
+SELECT * FROM dirty WHERE width < '1 minute' ORDER BY 1, 2, 3;
+SELECT topo.flush();
+SELECT * FROM dirty ORDER BY 1, 2, 3;
+SELECT pg_temp.clock('2020-11-21 00:38Z'), topo.maintain_windows();
+SELECT * FROM dirty ORDER BY 1, 2, 3;
+
 -- All of it is what rolling up from scratch gives, byte for byte.
 CREATE TEMP TABLE as_it_came AS SELECT * FROM pg_temp.content('ipc');
 TRUNCATE topo_ipc.edge_hour, topo_ipc.edge_day, topo_ipc.rollup;

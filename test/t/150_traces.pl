@@ -1,6 +1,7 @@
 # Real traces, split per service and shuffled, come by several sessions at once,
 # and the server is killed while they do: every call is found, and none twice.
-# Then the horizon: what never comes is given up in time.
+# What the traces show of a fault, before and after it.  Then the horizon: what never
+# comes is given up in time.
 use strict;
 use warnings;
 use IPC::Run ();
@@ -70,6 +71,23 @@ $node->safe_psql('postgres', 'SELECT topo.flush()');
 is($node->safe_psql('postgres', $edges), trainticket_edges(), 'the edges and counts are exactly the true ones');
 is($node->safe_psql('postgres', 'SELECT waiting, unpaired, repeated, unattributed FROM topo.trace_status'),
 	'0|0|0|0', 'every span found its parent, and none came twice');
+
+# A fault was injected at 08:52:06: ts-contacts-service answers wrongly, and who books a
+# ticket goes no further than to ask it.
+sub differences
+{
+	my ($before, $after) = @_;
+
+	return $node->safe_psql('postgres',
+		"SELECT change, source, target, summary FROM topo.diff('$before', '$after', '{trace}') WHERE source IN ('ts-preserve-service', 'ts-contacts-service') AND summary NOT LIKE '%chance'");
+}
+is( differences('[2023-01-29 08:49Z,2023-01-29 08:52Z)', '[2023-01-29 08:53Z,2023-01-29 08:55Z)'), <<'EOT' =~ s/\n$//r, 'diff() shows what a fault cut off');
+removed|ts-preserve-service|ts-basic-service|gone: 9 requests
+removed|ts-preserve-service|ts-order-service|gone: 9 requests
+removed|ts-preserve-service|ts-seat-service|gone: 9 requests
+removed|ts-preserve-service|ts-user-service|gone: 9 requests
+EOT
+is(differences('[2023-01-29 08:50Z,2023-01-29 08:51Z)', '[2023-01-29 08:51Z,2023-01-29 08:52Z)'), '', 'and nothing where there was none');
 
 # the same again, in another order
 my @again = trainticket_messages(4);

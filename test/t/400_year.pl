@@ -69,6 +69,20 @@ sub answers_are_right
 	return;
 }
 
+# tests: the tables of windows hold what they should, each by itself
+sub windows_are_right
+{
+	my ($what) = @_;
+
+	foreach my $graph (qw(ipc network))
+	{
+		is( ask($today, "SELECT string_agg(concat(grain, ': ', wrong, ' of ', expected), ', ' ORDER BY grain) FILTER (WHERE wrong > 0 OR expected = 0)
+			FROM unnest('{1 minute,1 hour,1 day}'::interval[]) grain, wrong_windows('$graph', grain, @{[kept($today)]})"),
+			'', "$what, $graph: windows of each width are right");
+	}
+	return;
+}
+
 # tests: series of a server's calls are right in every time zone
 sub series_are_right
 {
@@ -89,6 +103,7 @@ foreach my $day (28, 68, 89, 95, 210, 278, 299, 306, 364)
 {
 	live_until($day);
 	answers_are_right("after $day days");
+	windows_are_right("after $day days");
 	series_are_right("when clocks were changed in $changed{$day}", 'hour', 4) if $changed{$day};
 }
 is(ask(306, "SELECT count(*) FROM topo.history(NULL, 's1', '[2025-11-02,2025-11-03)', '1 hour')", 'America/New_York'), 25, 'a day of 25 hours has 25');
@@ -98,8 +113,15 @@ series_are_right('all days', 'day', 300);
 
 # late data that is not rolled up yet
 $today = 371;
+$node->safe_psql('postgres', 'CREATE TABLE dirty AS SELECT DISTINCT width, bucket FROM topo_ipc.dirty_rollup');
 $node->safe_psql('postgres', 'SET client_min_messages = warning; CALL set_clock(' . at(371) . '); CALL take(' . at(371) . '); SELECT topo.flush()');
 is(ask(371, "SELECT bool_and(dirty > 0) FROM topo.maintenance_status WHERE graph = 'ipc' AND grain >= '1 hour'"), 't', 'late records have dirtied hours and days');
+is( $node->safe_psql('postgres', <<"EOT"), '0', 'just those that they are of');
+WITH was AS (SELECT DISTINCT width, bucket FROM topo_ipc.dirty_rollup), due AS (
+	SELECT width, bucket FROM dirty UNION SELECT w, date_bin(w, at, '2000-01-01Z') FROM come, unnest('{1 hour,1 day}'::interval[]) w
+	WHERE graph = 'ipc' AND comes > @{[at(364)]})
+SELECT count(*) FROM ((TABLE was EXCEPT TABLE due) UNION ALL (TABLE due EXCEPT TABLE was)) d
+EOT
 # nothing was kept up since
 is(ask(371, "SELECT wrong FROM answers(40, @{[kept(364)]})"), '', 'and are in all answers');
 live_until(371);
@@ -141,6 +163,11 @@ SELECT s.grain, upper(s.during) - lower(s.during) <= s.retention + 3 * r.partiti
 FROM topo.maintenance_status s JOIN topo.grain r ON r.graph = s.graph AND r.width = s.grain WHERE s.graph = 'ipc' ORDER BY 1
 EOT
 is(ask(378, "SELECT sum(dirty) FROM topo.maintenance_status"), 0, 'and nothing is left to do');
+foreach my $graph (qw(ipc network))
+{
+	is(ask(378, "SELECT string_agg(grain::text, ',') FROM unnest('{1 hour,1 day}'::interval[]) grain, wrong_windows('$graph', grain, @{[kept(378)]}) WHERE unpacked > 0 OR packs = 0"),
+		'', "$graph: hours and days are packed");
+}
 my ($status, $out, $err) = $node->psql('postgres', 'CALL set_clock(' . kept(378) . "); SELECT count(*) FROM topo.edges('[2025-01-01,2025-12-31)', '{ipc}')");
 like($err, qr/NOTICE:  graph "ipc" keeps no windows from before 2025-/, 'a range from before what is kept is answered with a notice');
 
