@@ -284,25 +284,28 @@ BEGIN
 			MESSAGE = 'the options of a graph must be a JSON object',
 			HINT = 'For example {"edge_ttl": "1 hour", "retention": {"1 minute": "2 days"}}.';
 	END IF;
-	FOR option IN SELECT jsonb_object_keys(options) LOOP
+	-- grains first: others speak of them
+	FOR option IN SELECT k FROM jsonb_object_keys(options) k ORDER BY k <> 'grains', k COLLATE "C" LOOP
 		CASE option
 			WHEN 'edge_ttl' THEN
 				UPDATE topo.graph g SET edge_ttl = topo.duration_option('edge_ttl', options -> 'edge_ttl')
 				WHERE g.name = graph.name;
 			WHEN 'retention' THEN
 				PERFORM topo.set_retention(graph.name, options -> 'retention');
+			WHEN 'grains' THEN
+				PERFORM topo.set_grains(graph, options -> 'grains');
 			WHEN 'notify' THEN
 				PERFORM topo.set_notify(graph, options -> 'notify');
 			ELSE
 				RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 					MESSAGE = format('unknown option "%s" of a graph', option),
-					HINT = 'Options are "edge_ttl", "retention" and "notify".';
+					HINT = 'Options are "edge_ttl", "grains", "retention" and "notify".';
 		END CASE;
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION topo.set_graph(text, jsonb) IS
-'change a graph''s options: edge_ttl, retention (per width of window), for which "infinite" is allowed; notify (true or false): NOTIFY of edges that come into the live map and leave it';
+'change a graph''s options: edge_ttl, retention (per width of window), for which "infinite" is allowed; grains, the widths of windows that it keeps: an array; notify (true or false): NOTIFY of edges that come into the live map and leave it';
 
 CREATE FUNCTION topo.graph_schema_name(graph text) RETURNS name
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -652,10 +655,7 @@ BEGIN
 			HINT = 'Change its options with topo.set_graph().';
 	END IF;
 	PERFORM topo.create_graph_tables(schema);
-	INSERT INTO topo.grain (graph, width, relation, partition, retention)
-	VALUES (name, '1 minute', 'edge_window', '1 day', '2 days'),
-		   (name, '1 hour', 'edge_hour', '7 days', '60 days'),
-		   (name, '1 day', 'edge_day', '28 days', '2 years');
+	INSERT INTO topo.grain SELECT * FROM topo.default_grains(name);
 	PERFORM topo.set_graph(name, options);
 END
 $$;

@@ -198,7 +198,7 @@ BEGIN
 		WITH taken AS (
 			DELETE FROM %1$I.dirty_rollup d
 			WHERE d.width = $1 AND d.bucket = $2
-			  AND NOT EXISTS (SELECT FROM %1$I.dirty_rollup f WHERE f.width < $1 AND f.bucket >= $2 AND f.bucket < $2 + $1)
+			  AND NOT EXISTS (SELECT FROM %1$I.dirty_rollup f WHERE f.width = $4 AND f.bucket >= $2 AND f.bucket < $2 + $1)
 			RETURNING d.bucket
 		), replaced AS (
 			DELETE FROM %1$I.%2$I w WHERE w.bucket IN (SELECT t.bucket FROM taken t) AND w.part = $3
@@ -215,7 +215,7 @@ BEGIN
 		topo.merging(format('(%s)', topo.stored_windows(graph.schema_name, short.relation,
 														'w.bucket >= $2 AND w.bucket < $2 + $1 AND EXISTS (SELECT FROM taken)')),
 					 '$2', '$3', '$2 + $1'))
-	INTO rows USING width, bucket, part;
+	INTO rows USING width, bucket, part, short.width;
 	RETURN rows;
 END
 $$;
@@ -231,16 +231,19 @@ DECLARE
 	delay CONSTANT interval := current_setting('topology.rollup_delay');
 BEGIN
 	RETURN QUERY EXECUTE format($due$
+		WITH dirty AS (
+			-- not what somebody has marked of a width that is kept no more
+			SELECT d.* FROM %1$I.dirty_rollup d
+			WHERE d.width IN (SELECT k.width FROM topo.grain k JOIN topo.graph g ON g.name = k.graph WHERE g.schema_name = $3)
+		)
 		SELECT m.width, m.bucket
-		FROM (SELECT d.width, d.bucket, min(d.marked) AS first, max(d.marked) AS last
-			  FROM %1$I.dirty_rollup d GROUP BY 1, 2) m
+		FROM (SELECT d.width, d.bucket, min(d.marked) AS first, max(d.marked) AS last FROM dirty d GROUP BY 1, 2) m
 		WHERE m.bucket + m.width <= $1 - $2
 		  -- what never comes to rest must not wait for ever
 		  AND (m.last <= $1 - $2 OR m.first <= $1 - 10 * $2)
-		  AND NOT EXISTS (SELECT FROM %1$I.dirty_rollup f
-						  WHERE f.width < m.width AND f.bucket >= m.bucket AND f.bucket < m.bucket + m.width)
+		  AND NOT EXISTS (SELECT FROM dirty f WHERE f.width < m.width AND f.bucket >= m.bucket AND f.bucket < m.bucket + m.width)
 		$due$, schema)
-	USING topo.clock(), delay;
+	USING topo.clock(), delay, schema;
 END
 $$;
 COMMENT ON FUNCTION topo.rollups_due(name) IS

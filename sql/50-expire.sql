@@ -3,7 +3,8 @@
 --
 -- A partition is dropped when its windows are older than their retention, all that
 -- they are rolled up (or resolved) into is clean, and no shorter windows are left of
--- its time that could still change it.  In the same transaction its time is sealed:
+-- its time that could still change it.  Partitions of one longer window go together,
+-- or what is left of them would pass for all of it.  In the same transaction their time is sealed:
 -- the longer windows can no longer be computed anew.  Late records have the partition
 -- made again, and come into the longer windows as rows of another part, beside the
 -- sealed ones; when it is dropped once more, these are merged.
@@ -83,7 +84,6 @@ DECLARE
 	long CONSTANT topo.grain := topo.longer_grain(grain);
 	-- parts from this on are of what came after the first seal
 	late CONSTANT integer := CASE WHEN grain.edges THEN 1 ELSE 7 END;
-	sealed integer;
 BEGIN
 	-- what tells of the windows that go
 	EXECUTE format('DELETE FROM %I.rollup r WHERE r.width = $1 AND r.bucket <@ $2', graph.schema_name) USING grain.width, during;
@@ -94,22 +94,22 @@ BEGIN
 		RETURN;
 	END IF;
 	EXECUTE format('INSERT INTO %I.seal (width, during) VALUES ($1, $2) ON CONFLICT DO NOTHING', graph.schema_name) USING grain.width, during;
-	GET DIAGNOSTICS sealed = ROW_COUNT;
-	IF sealed = 0 THEN
-		EXECUTE format('SELECT topo.merge_rows($1, $4, array_agg(DISTINCT w.bucket), ''0::smallint'')
-						FROM %I.%I w WHERE w.bucket <@ $2 AND w.part >= $3 HAVING count(*) > 0', graph.schema_name, long.relation)
-		USING graph.schema_name, during, late, long;
-	END IF;
+	EXECUTE format('SELECT topo.merge_rows($1, $4, array_agg(DISTINCT w.bucket), ''0::smallint'')
+					FROM %I.%I w WHERE w.bucket >= coalesce(lower($2), ''-infinity'') AND w.bucket < upper($2) AND w.part >= $3 HAVING count(*) > 0',
+				   graph.schema_name, long.relation)
+	USING graph.schema_name, during, late, long;
 END
 $$;
 COMMENT ON FUNCTION topo.seal(topo.graph, topo.grain, tstzrange) IS
 'note that windows of a time are dropped, which the caller does: the longer ones stay as they are; what they hold apart since an earlier seal is merged into them';
 
-CREATE FUNCTION topo.expire(graph topo.graph, grain topo.grain, partition regclass, during tstzrange) RETURNS boolean
+CREATE FUNCTION topo.expire(graph topo.graph, grain topo.grain, partitions regclass[], during tstzrange) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 SET lock_timeout = '100ms'
 AS $$
+DECLARE
+	partition regclass;
 BEGIN
 	EXECUTE format('LOCK TABLE ONLY %I.%I IN ACCESS EXCLUSIVE MODE', graph.schema_name, grain.relation);
 	-- once more, now that nobody writes
@@ -117,29 +117,35 @@ BEGIN
 		RAISE lock_not_available; -- gives the lock back
 	END IF;
 	PERFORM topo.seal(graph, grain, during);
-	EXECUTE format('DROP TABLE %s', partition);
+	FOREACH partition IN ARRAY partitions LOOP
+		EXECUTE format('DROP TABLE %s', partition);
+	END LOOP;
 	RETURN true;
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 	RAISE DEBUG 'windows older than their retention are in use: %', SQLERRM;
 	RETURN false;
 END
 $$;
-COMMENT ON FUNCTION topo.expire(topo.graph, topo.grain, regclass, tstzrange) IS
-'drop a partition of windows; false: it is needed, or somebody is in the way';
+COMMENT ON FUNCTION topo.expire(topo.graph, topo.grain, regclass[], tstzrange) IS
+'drop partitions of windows; false: they are needed, or somebody is in the way';
 
 CREATE FUNCTION topo.expired_partitions()
-RETURNS TABLE (graph topo.graph, grain topo.grain, partition regclass, during tstzrange)
+RETURNS TABLE (graph topo.graph, grain topo.grain, partitions regclass[], during tstzrange)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT g, r, p.partition, p.during
+	SELECT g, r, array_agg(p.partition ORDER BY p.during), w.during
 	FROM topo.kept_graphs() g
 		 JOIN topo.grain r ON r.graph = g.name
 		 CROSS JOIN LATERAL topo.partitions(g.schema_name, r.relation) p
-	WHERE upper(p.during) <= topo.clock() - r.retention
-	ORDER BY r.width, upper(p.during), g.name
+		 CROSS JOIN LATERAL (SELECT CASE WHEN l.width IS NULL THEN p.during ELSE range_merge(topo.whole_windows_over(tstzmultirange(p.during), l.width)) END AS during
+							 FROM topo.longer_grain(r) l) w
+	WHERE upper(p.during) <= topo.clock() - r.retention AND upper(w.during) <= topo.clock() - r.retention
+	GROUP BY g, r, w.during
+	ORDER BY min(r.width), upper(w.during), min(g.name)
 $$;
-COMMENT ON FUNCTION topo.expired_partitions() IS 'partitions of windows that are all older than their retention, shortest windows first';
+COMMENT ON FUNCTION topo.expired_partitions() IS
+'partitions of windows that are all older than their retention, those of one longer window together, shortest windows first';
 
 CREATE FUNCTION topo.expire_windows(most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -160,7 +166,7 @@ BEGIN
 			PERFORM topo.mark_missing_rollups(expired.graph, expired.grain, long, expired.during);
 		END IF;
 		IF NOT topo.is_needed(expired.graph, expired.grain, expired.during)
-		   AND topo.expire(expired.graph, expired.grain, expired.partition, expired.during) THEN
+		   AND topo.expire(expired.graph, expired.grain, expired.partitions, expired.during) THEN
 			dropped := dropped + 1;
 		END IF;
 	END LOOP;
@@ -168,11 +174,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topo.expire_windows(integer) IS
-'drop at most so many partitions whose windows are older than their retention; returns how many: none that is needed, or where somebody is in the way';
+'drop the partitions of at most so many spans of time whose windows are older than their retention; returns of how many: none that is needed, or where somebody is in the way';
 
 CREATE FUNCTION topo.expire_next() RETURNS boolean
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$ SELECT topo.expire_windows(1) > 0 $$;
 COMMENT ON FUNCTION topo.expire_next() IS
-'drop one partition whose windows are older than their retention; false: there is none, or somebody is in the way';
+'drop the partitions of one span of time whose windows are older than their retention; false: there is none, or somebody is in the way';

@@ -55,7 +55,7 @@ my $left_to_do = <<'EOT';
 SELECT concat_ws(', ',
 	(SELECT string_agg(format('%s %s: %s due, %s to merge', s.graph, s.grain, s.due, CASE s.grain WHEN '1 minute' THEN s.dirty ELSE 0 END), ', ')
 	 FROM topo.maintenance_status s WHERE s.due > 0 OR s.grain = '1 minute' AND s.dirty > 0),
-	(SELECT string_agg(e.partition::text, ', ') FROM topo.expired_partitions() e),
+	(SELECT string_agg(e.partitions::text, ', ') FROM topo.expired_partitions() e),
 	(SELECT string_agg(m.name, ', ') FROM topo.grain r JOIN topo.graph g ON g.name = r.graph, topo.missing_partitions(g.schema_name, r, tstzrange(topo.clock(), topo.clock() + r.partition)) m),
 	(SELECT string_agg(format('%s to fade', l.src), ', ') FROM topo_ipc.live_edge l WHERE l.last_seen <= topo.clock() - interval '1 hour'),
 	(SELECT string_agg('reporter to forget', ', ') FROM topo.reporter r WHERE upper(r.valid) < topo.clock() - interval '26 hours'))
