@@ -9,8 +9,9 @@
 -- is not rolled up yet is read from the shorter ones besides.  So the answer is always
 -- what the tables hold, each record counted once.
 --
--- topo.window_source() is the one way to the windows of edges: whoever reads them puts
--- its text into a query.
+-- topo.window_conditions() says which: topo.window_source() makes a query of it, which
+-- whoever reads windows in SQL puts into one of its own; what merges whole maps, in
+-- src/window/window_merge.c, reads packs as they are.
 --
 
 CREATE TYPE topo.window_piece AS (relation name, during tstzrange, sealed boolean);
@@ -174,21 +175,33 @@ $$;
 COMMENT ON FUNCTION topo.window_pieces(topo.graph, tstzrange, interval) IS
 'which windows answer a range of time; none longer than widest but where shorter ones were dropped';
 
-CREATE FUNCTION topo.window_source(graph topo.graph, during tstzrange, widest interval DEFAULT NULL,
-								   sources text DEFAULT NULL, targets text DEFAULT NULL) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION topo.window_conditions(graph topo.graph, during tstzrange, widest interval DEFAULT NULL)
+RETURNS TABLE (relation name, condition text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 3
 SET search_path = pg_catalog, topo, pg_temp
 SET timezone = 'UTC'
 SET datestyle = 'ISO'
 AS $$
-	SELECT format('(%s)', coalesce(
-		string_agg(topo.stored_windows(graph.schema_name, p.relation,
-						concat_ws(' AND ', format('w.bucket >= %L', coalesce(lower(p.during), '-infinity')),
-								  'w.bucket < ' || quote_literal(upper(p.during)), CASE WHEN p.sealed THEN 'w.part = 0' END),
-						sources, targets),
-				   ' UNION ALL '),
-		topo.stored_windows(graph.schema_name, 'edge_window', 'false')))
-	FROM topo.window_pieces(graph, during, widest) p
+	WITH piece AS MATERIALIZED (
+		SELECT p.relation, concat_ws(' AND ', format('w.bucket >= %L', coalesce(lower(p.during), '-infinity')),
+									 'w.bucket < ' || quote_literal(upper(p.during)), CASE WHEN p.sealed THEN 'w.part = 0' END) AS condition
+		FROM topo.window_pieces(graph, during, widest) p
+	)
+	SELECT p.relation, p.condition FROM piece p
+	UNION ALL
+	-- who may not read windows is told so, even where there are none
+	SELECT 'edge_window', 'false' WHERE NOT EXISTS (SELECT FROM piece)
+$$;
+COMMENT ON FUNCTION topo.window_conditions(topo.graph, tstzrange, interval) IS
+'the tables whose windows answer a range of time, called w, and on what condition';
+
+CREATE FUNCTION topo.window_source(graph topo.graph, during tstzrange, widest interval DEFAULT NULL,
+								   sources text DEFAULT NULL, targets text DEFAULT NULL) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT format('(%s)', string_agg(topo.stored_windows(graph.schema_name, c.relation, c.condition, sources, targets), ' UNION ALL '))
+	FROM topo.window_conditions(graph, during, widest) c
 $$;
 COMMENT ON FUNCTION topo.window_source(topo.graph, tstzrange, interval, text, text) IS
 'a subquery: the windows of edges that answer a range of time, none longer than widest but where shorter ones were dropped, of sources and targets given as expressions of bigint[]; the windows of one edge are still to be merged';

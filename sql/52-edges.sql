@@ -75,28 +75,6 @@ COMMENT ON FUNCTION topo.graphs_asked(text[]) IS
 -- edges()
 --
 
-CREATE FUNCTION topo.distinct_nodes_step(seen bigint[], more bigint[]) RETURNS bigint[]
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT
-SET search_path = pg_catalog, topo, pg_temp
-AS $$
-BEGIN
-	IF seen @> more THEN
-		RETURN seen;
-	END IF;
-	RETURN ARRAY(SELECT unnest(seen) UNION SELECT unnest(more) ORDER BY 1);
-END
-$$;
-COMMENT ON FUNCTION topo.distinct_nodes_step(bigint[], bigint[]) IS 'distinct_nodes(ids): take one array';
-
-CREATE AGGREGATE topo.distinct_nodes(bigint[]) (
-	SFUNC = topo.distinct_nodes_step,
-	STYPE = bigint[],
-	COMBINEFUNC = topo.distinct_nodes_step,
-	PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE topo.distinct_nodes(bigint[]) IS
-'the ids that are in any of the arrays; unlike array_agg(DISTINCT) it does not force a sort';
-
 CREATE FUNCTION topo.ways_step(ways text[], way bigint[]) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT
 SET search_path = pg_catalog, topo, pg_temp
@@ -173,38 +151,6 @@ $$;
 COMMENT ON FUNCTION topo.window_edges(topo.graph, tstzrange, "char", integer[]) IS
 'edges of one graph (of some types) whose windows overlap a range of time, by id of node';
 
-CREATE FUNCTION topo.live_edges(graph topo.graph, level "char")
-RETURNS TABLE (src bigint, dst bigint, traffic topo.traffic, first_seen timestamptz, last_seen timestamptz,
-			   ways text[], confidence real, endpoints bigint[])
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10000
-SET search_path = pg_catalog, topo, pg_temp
-AS $$
-DECLARE
-	recent tstzrange := tstzrange(topo.live_since(graph.name), NULL);
-BEGIN
-	RETURN QUERY EXECUTE format($live$
-		WITH link AS (
-			SELECT DISTINCT l.src, l.dst FROM %1$I.link l WHERE l.level = $3
-		), seen AS (
-			SELECT n.src, n.dst, min(n.first_seen) AS first_seen, max(n.last_seen) AS last_seen
-			FROM (SELECT %2$s AS src, %3$s AS dst, e.first_seen, e.last_seen
-				  FROM %1$I.live_edge e JOIN topo.node s ON s.id = e.src JOIN topo.node d ON d.id = e.dst) n
-			GROUP BY n.src, n.dst
-		)
-		SELECT l.src, l.dst, coalesce(w.traffic, topo.traffic()), coalesce(s.first_seen, w.first_seen),
-			   coalesce(s.last_seen, w.last_seen), coalesce(w.ways, '{}'), w.confidence, w.endpoints
-		FROM link l
-			 LEFT JOIN topo.window_edges($1, $2, $3) w ON w.src = l.src AND w.dst = l.dst
-			 LEFT JOIN seen s ON s.src = l.src AND s.dst = l.dst
-		$live$, graph.schema_name,
-		CASE level WHEN 'c' THEN 's.id' ELSE 'topo.app_of(s)' END,
-		CASE level WHEN 'c' THEN 'd.id' ELSE 'topo.app_of(d)' END)
-	USING graph, recent, level;
-END
-$$;
-COMMENT ON FUNCTION topo.live_edges(topo.graph, "char") IS
-'the live edges of one graph, with the traffic of the last edge_ttl, by id of node';
-
 CREATE FUNCTION topo.calls_counted_once(others topo.traffic, trace topo.traffic, ipc_requests numeric)
 RETURNS topo.traffic
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -216,16 +162,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.calls_counted_once(topo.traffic, topo.traffic, numeric) IS
 'traffic of an edge over graphs: ipc and trace report the same calls, so trace counts only where ipc has none';
-
-CREATE FUNCTION topo.node_labels(nodes bigint[]) RETURNS text[]
-LANGUAGE sql STABLE PARALLEL SAFE STRICT
-SET search_path = pg_catalog, topo, pg_temp
-AS $$
-	SELECT array_agg(l ORDER BY l COLLATE "C")
-	FROM topo.node n, topo.node_label(n.type, n.name) l
-	WHERE n.id = ANY (nodes)
-$$;
-COMMENT ON FUNCTION topo.node_labels(bigint[]) IS 'how nodes are written, in order';
 
 CREATE FUNCTION topo.via_labels(ways text[]) RETURNS text[]
 LANGUAGE sql STABLE PARALLEL SAFE STRICT
@@ -248,75 +184,15 @@ $$;
 COMMENT ON FUNCTION topo.via_labels(text[]) IS
 'the intermediaries of some ways, each once: those of the longest way in its order, then what others have besides';
 
-CREATE FUNCTION topo.weighed(confidence real, ways text[], graphs text[], caller_told boolean, callee_told boolean) RETURNS real
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN confidence < 1 AND ways <> '{}' AND NOT graphs && ARRAY['ipc', 'trace'] AND caller_told AND callee_told
-			THEN confidence / 4 ELSE confidence END;
-COMMENT ON FUNCTION topo.weighed(real, text[], text[], boolean, boolean) IS
-'confidence of an edge over graphs: where one was apportioned by the network, and both its ends tell of their calls in metrics or traces, which do not have it, it is believed a quarter';
-
-CREATE FUNCTION topo.merged_edges(during tstzrange, asked text[], level text)
-RETURNS TABLE (source text, target text, graphs text[], traffic topo.traffic,
-			   first_seen timestamptz, last_seen timestamptz, via text[], confidence real, endpoints text[])
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10000
-SET search_path = pg_catalog, topo, pg_temp
-SET jit = off -- compiling these plans takes longer than it saves
-AS $$
-DECLARE
-	-- here, and not in the query, so that bad input is an error on an empty map too
-	code "char" := topo.level_code(level);
-	chosen topo.graph[] := ARRAY(SELECT g FROM topo.graphs_asked(asked) g);
-BEGIN
-	PERFORM topo.check_during(during);
-	RETURN QUERY
-	WITH edge AS MATERIALIZED (
-		SELECT e.src, e.dst, array_agg(g.name) AS graphs,
-			   topo.calls_counted_once(topo.merge(e.traffic) FILTER (WHERE g.name <> 'trace'),
-									   topo.merge(e.traffic) FILTER (WHERE g.name = 'trace'),
-									   sum(topo.requests(e.traffic)) FILTER (WHERE g.name = 'ipc')) AS traffic,
-			   min(e.first_seen) AS first_seen, max(e.last_seen) AS last_seen,
-			   topo.ways(e.ways) AS ways, max(e.confidence) AS confidence,
-			   topo.distinct_nodes(e.endpoints) AS endpoints
-		FROM unnest(chosen) g,
-			 LATERAL (SELECT * FROM topo.live_edges(g, code) WHERE during IS NULL
-					  UNION ALL
-					  SELECT * FROM topo.window_edges(g, during, code) WHERE during IS NOT NULL) e
-		GROUP BY e.src, e.dst
-	), label AS MATERIALIZED (
-		SELECT n.id, topo.node_label(n.type, n.name) AS label,
-			   n.id IN (SELECT e.src FROM edge e WHERE e.graphs && ARRAY['ipc', 'trace']) AS caller_told,
-			   n.id IN (SELECT e.dst FROM edge e WHERE e.graphs && ARRAY['ipc', 'trace']) AS callee_told
-		FROM topo.node n
-		WHERE n.id IN (SELECT e.src FROM edge e UNION SELECT e.dst FROM edge e)
-	)
-	SELECT s.label, d.label,
-		   -- an ORDER BY in array_agg() would sort all edges of all graphs
-		   CASE WHEN cardinality(e.graphs) = 1 THEN e.graphs
-				ELSE ARRAY(SELECT x FROM unnest(e.graphs) x ORDER BY x COLLATE "C") END,
-		   e.traffic, e.first_seen, e.last_seen,
-		   CASE WHEN e.ways <> '{}' THEN topo.via_labels(e.ways) END,
-		   topo.weighed(e.confidence, e.ways, e.graphs, s.caller_told, d.callee_told),
-		   CASE WHEN e.endpoints IS NOT NULL THEN topo.node_labels(e.endpoints) END
-	FROM edge e JOIN label s ON s.id = e.src JOIN label d ON d.id = e.dst;
-END
-$$;
-COMMENT ON FUNCTION topo.merged_edges(tstzrange, text[], text) IS
-'edges() without readings: edges of several graphs, one row for each pair of nodes';
-
 CREATE FUNCTION topo.edges(during tstzrange DEFAULT NULL, graphs text[] DEFAULT NULL, level text DEFAULT 'app')
 RETURNS TABLE (source text, target text, graphs text[], traffic topo.traffic,
 			   connections bigint, bytes_sent bigint, bytes_received bigint, requests bigint, errors bigint,
 			   p50_ms double precision, p99_ms double precision,
 			   first_seen timestamptz, last_seen timestamptz, via text[], confidence real, endpoints text[])
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 10000
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 10000
 SET search_path = pg_catalog, topo, pg_temp
-AS $$
-	SELECT e.source, e.target, e.graphs, e.traffic,
-		   topo.connections(e.traffic), topo.bytes_sent(e.traffic), topo.bytes_received(e.traffic),
-		   topo.requests(e.traffic), topo.errors(e.traffic), topo.p50_ms(e.traffic), topo.p99_ms(e.traffic),
-		   e.first_seen, e.last_seen, e.via, e.confidence, e.endpoints
-	FROM topo.merged_edges(during, graphs, level) e
-$$;
+SET jit = off -- compiling the plans of its queries takes longer than it saves
+AS 'MODULE_PATHNAME', 'topology_edges';
 COMMENT ON FUNCTION topo.edges(tstzrange, text[], text) IS
 'who calls whom: live (during NULL: the live edges, with the traffic of the last edge_ttl), or in the windows that overlap a range.
 One row for each source and target over all graphs asked for; graphs NULL: network, ipc and trace where they are, else all.

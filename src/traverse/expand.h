@@ -15,7 +15,7 @@
 #ifndef TOPOLOGY_TRAVERSE_EXPAND_H
 #define TOPOLOGY_TRAVERSE_EXPAND_H
 
-#include "traverse/query.h"
+#include "store/query.h"
 
 /* Graphs are bits of a 64-bit set, in the order of edge_scope.graphs. */
 #define EDGE_MAX_GRAPHS 64

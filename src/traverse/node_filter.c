@@ -9,7 +9,7 @@
 #include "postgres.h"
 
 #include "traverse/node_filter.h"
-#include "traverse/query.h"
+#include "store/query.h"
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"

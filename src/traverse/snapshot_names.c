@@ -18,7 +18,7 @@
 #endif
 
 #include "traverse/node_names.h"
-#include "traverse/query.h"
+#include "store/query.h"
 #include "traverse/snapshot_names.h"
 
 /* Room that a text may still be added in. */

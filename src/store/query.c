@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "traverse/query.h"
+#include "store/query.h"
 
 #include "catalog/pg_type.h"
 #include "nodes/params.h"

@@ -6,8 +6,8 @@
  * statement that called the function: own writes are seen, others' later
  * commits are not.  CurrentMemoryContext stays the caller's.
  */
-#ifndef TOPOLOGY_TRAVERSE_QUERY_H
-#define TOPOLOGY_TRAVERSE_QUERY_H
+#ifndef TOPOLOGY_STORE_QUERY_H
+#define TOPOLOGY_STORE_QUERY_H
 
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -72,4 +72,4 @@ extern void query_run_kept(kept_query *query, query_args *args, row_sink sink, v
 /* An array for "= ANY ($n)"; palloc'd. */
 extern ArrayType *query_bigint_array(const int64 *values, size_t count);
 
-#endif /* TOPOLOGY_TRAVERSE_QUERY_H */
+#endif /* TOPOLOGY_STORE_QUERY_H */

@@ -1,0 +1,58 @@
+/*
+ * window_merge.h
+ *		Merge the windows that answer a range of time into edges.
+ *
+ * What answers is for topo.window_conditions() to say.  Windows are read by queries of
+ * the caller's rights and snapshot, packs as they are stored, at some 100 ns a window;
+ * nothing of a window becomes a value of SQL on its way.
+ *
+ * All of this needs SPI.  Everything lives in the CurrentMemoryContext of
+ * window_merge_begin(); edge_table.h says how much that is.
+ */
+#ifndef TOPOLOGY_WINDOW_WINDOW_MERGE_H
+#define TOPOLOGY_WINDOW_WINDOW_MERGE_H
+
+#include "postgres.h"
+
+#include "window/edge_nodes.h"
+#include "window/edge_table.h"
+#include "window/ways.h"
+
+typedef struct window_merge
+{
+	bool apps; /* clusters are merged into their apps */
+	id_sets *sets;
+	ways *ways;
+	edge_nodes *nodes;
+	edge_table *edges;
+} window_merge;
+
+/* Whose windows come, and where their traffic goes. */
+typedef struct window_origin
+{
+	const char *graph;
+	uint32 number; /* of the graph, for edges to say so */
+	int lane;
+	bool tells;    /* its callers and callees tell of calls */
+	bool requests; /* its requests are those that count */
+} window_origin;
+
+/* level: 'a' or 'c'. */
+extern void window_merge_begin(window_merge *merge, char level);
+
+/* Add the windows that answer a range, a tstzrange; NULL: those since which edges are live. */
+extern void window_merge_range(window_merge *merge, const window_origin *origin,
+							   const Datum *during);
+
+/*
+ * Add the windows of a pack, whoever has kept it: raises ERRCODE_DATA_CORRUPTED where it
+ * is damaged.
+ */
+extern void window_merge_pack(window_merge *merge, const window_origin *origin,
+							  const struct varlena *pack);
+
+/* The edge between two nodes, as edge_table_edge() gives it, of one graph more. */
+extern merged_edge *window_merge_edge(window_merge *merge, const window_origin *origin, int64 src,
+									  int64 dst);
+
+#endif /* TOPOLOGY_WINDOW_WINDOW_MERGE_H */
