@@ -1,9 +1,11 @@
 #!/bin/sh
-# Prints traverse() and reachable_count() from snapshots beside WITH RECURSIVE and
-# plain C over the same arrays, on a graph of 2^RMAT_SCALE nodes (RMAT_SCALE, 20)
-# for which RMAT_EDGES edges are drawn (10,000,000), with a fixed seed.  PGHOST,
-# PGPORT, PGUSER and PGDATABASE say where; that database needs the extension, and
-# no graph "rmat".  What it makes there is gone when it ends.
+# Prints traverse() and reachable_count() from snapshots beside WITH RECURSIVE, plain
+# C over the same arrays, and Kuzu and pgRouting where they can be had, on a graph of
+# 2^RMAT_SCALE nodes (RMAT_SCALE, 20) for which RMAT_EDGES edges are drawn (10,000,000),
+# with a fixed seed; then what a write costs while there is a snapshot, and how long a
+# new backend takes to its first answer.  PGHOST, PGPORT, PGUSER and PGDATABASE say
+# where; that database needs the extension, and no graph "rmat".  What it makes there
+# is gone when it ends.
 #
 # Plain C and the server run one after the other: both warm, on the same edges.
 set -eu
@@ -45,6 +47,17 @@ done
 # shellcheck disable=SC2086 # the starts are words
 "$work/plain_bfs" "$work/edges" "$rounds" $starts >"$work/plain"
 
+# Kuzu, from Python's package index if it is not installed
+: >"$work/kuzu"
+if python3 -c 'import kuzu' 2>/dev/null ||
+	python3 -m pip install --quiet --disable-pip-version-check --target "$work/python" kuzu==0.11.3 2>/dev/null; then
+	"$work/plain_bfs" "$work/edges" 0 - | cut -f2,3 | tr '\t' , >"$work/edges.csv"
+	# shellcheck disable=SC2086 # the starts are words
+	PYTHONPATH=$work/python${PYTHONPATH:+:$PYTHONPATH} "$here/kuzu_reach.py" "$((1 << scale))" "$work/edges.csv" 1 $starts >"$work/kuzu"
+else
+	echo 'Kuzu cannot be installed here, so it is not measured'
+fi
+
 # by COPY, since what is measured is not load_edges(); the ids of the nodes are their numbers and a base
 $run -o /dev/null <<SQL
 SELECT topo.create_graph('rmat');
@@ -61,4 +74,16 @@ VACUUM ANALYZE topo_rmat.link;
 VACUUM ANALYZE topo.node;
 SELECT topo.take_snapshot('rmat', '10 minutes');
 SQL
-$run -v plain="$work/plain" -v starts="$(echo $starts | tr ' ' ',')" -v rounds=$rounds -f "$here/rmat.sql"
+$run -v plain="$work/plain" -v kuzu="$work/kuzu" -v starts="$(echo $starts | tr ' ' ',')" -v rounds=$rounds -f "$here/rmat.sql"
+
+# Milliseconds of the first question of a new backend, and of the next, medians of so many backends.
+# shellcheck disable=SC2086 # the starts are words
+set -- $starts
+echo
+for _ in 1 2 3 4 5 6 7; do
+	printf '%s\n' '\timing on' "SELECT topo.reachable_count('{rmat-$1}', max_depth => 1, graphs => '{rmat}');" \
+		"SELECT topo.reachable_count('{rmat-$1}', max_depth => 1, graphs => '{rmat}');" | $run -At |
+		sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | paste -sd' ' -
+done | sort -n | sed -n 4p | awk '{ printf "first answer of a new backend: %s ms, the next: %s ms (k = 1, the client'\''s round trip included)\n", $1, $2 }'
+echo
+$run -f "$here/rmat_write.sql"

@@ -1,6 +1,7 @@
 --
--- traverse() and reachable_count() from a snapshot, beside plain C and WITH RECURSIVE.
--- Run by rmat.sh, which gives plain (what plain_bfs printed), starts and rounds.
+-- traverse() and reachable_count() from a snapshot, beside plain C, WITH RECURSIVE, and
+-- the other engines that are there.  Run by rmat.sh, which gives plain and kuzu (what
+-- plain_bfs and kuzu_reach.py printed), starts and rounds.
 --
 SET search_path = pg_catalog;
 SET jit = off;
@@ -11,6 +12,10 @@ CREATE TEMPORARY TABLE plain (start integer, k integer, rows bigint, ms double p
 \set copy '\\copy plain FROM ' :'plain'
 :copy
 INSERT INTO run SELECT 'plain', start, nullif(k, 0), rows, ms FROM plain;
+TRUNCATE plain;
+\set copy '\\copy plain FROM ' :'kuzu'
+:copy
+INSERT INTO run SELECT 'kuzu', start, nullif(k, 0), rows, ms FROM plain;
 
 -- One question.
 CREATE FUNCTION pg_temp.ask(contender text, start integer, k integer) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -21,7 +26,8 @@ DECLARE
 BEGIN
 	CASE contender
 		WHEN 'traverse' THEN
-			SELECT count(*) INTO rows FROM topo.traverse(ARRAY[label], max_depth => k, graphs => '{rmat}');
+			-- who reads no column does not see what names cost
+			SELECT count(node) FILTER (WHERE node <> '') INTO rows FROM topo.traverse(ARRAY[label], max_depth => k, graphs => '{rmat}');
 		WHEN 'reachable_count' THEN
 			rows := 1 + topo.reachable_count(ARRAY[label], max_depth => k, graphs => '{rmat}');
 		WHEN 'recursive' THEN
@@ -30,9 +36,12 @@ BEGIN
 				UNION
 				SELECT l.dst, r.depth + 1 FROM r JOIN topo_rmat.link l ON l.level = 'a' AND l.src = r.node WHERE r.depth < k
 			)
-			SELECT count(*) INTO rows
+			SELECT count(name) FILTER (WHERE name <> '') INTO rows
 			FROM (SELECT n.name, n.type, d.depth
 				  FROM (SELECT node, min(depth) AS depth FROM r GROUP BY node) d JOIN topo.node n ON n.id = d.node OFFSET 0) q;
+		WHEN 'pgrouting' THEN
+			SELECT count(*) INTO rows FROM pgr_drivingDistance(
+				'SELECT row_number() OVER () AS id, src AS source, dst AS target, 1.0::float8 AS cost FROM topo_rmat.link', first, k::float8);
 	END CASE;
 	RETURN rows;
 END
@@ -58,6 +67,16 @@ SELECT pg_temp.measure(c, s, k, :rounds)
 FROM unnest(ARRAY['traverse', 'reachable_count']) c, unnest(ARRAY[:starts]) s, unnest(ARRAY[1, 2, 3, 4, NULL]) k \g /dev/null
 -- once, after being warmed: deeper ones take minutes
 SELECT pg_temp.measure('recursive', s, k, 1) FROM unnest(ARRAY[:starts]) s, unnest(ARRAY[1, 2, 3]) k \g /dev/null
+-- it reads all edges each time: one start, one depth
+SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pgrouting') AS has_pgrouting \gset
+\if :has_pgrouting
+CREATE EXTENSION IF NOT EXISTS pgrouting SCHEMA public CASCADE;
+SET search_path = public, pg_catalog;
+SELECT pg_temp.measure('pgrouting', (ARRAY[:starts])[1], 3, 1) \g /dev/null
+SET search_path = pg_catalog;
+\else
+\echo 'pgRouting is not installed here, so it is not measured'
+\endif
 
 DO $$
 BEGIN
@@ -82,11 +101,13 @@ WITH median AS (
 		   max(ms) FILTER (WHERE contender = 'plain') AS plain,
 		   max(ms) FILTER (WHERE contender = 'reachable_count') AS counted,
 		   max(ms) FILTER (WHERE contender = 'traverse') AS traverse,
-		   max(ms) FILTER (WHERE contender = 'recursive') AS recursive
+		   max(ms) FILTER (WHERE contender = 'recursive') AS recursive,
+		   max(ms) FILTER (WHERE contender = 'kuzu') AS kuzu,
+		   max(ms) FILTER (WHERE contender = 'pgrouting') AS pgrouting
 	FROM median GROUP BY k
 )
 SELECT coalesce(k::text, 'all') AS k, nodes::bigint, round(plain::numeric, 4) AS "plain C",
 	   round(counted::numeric, 3) AS reachable_count, round((counted / plain)::numeric, 2) AS "to plain C",
 	   round(traverse::numeric, 3) AS traverse, round(recursive::numeric, 2) AS "WITH RECURSIVE",
-	   round((recursive / traverse)::numeric, 1) AS ratio
+	   round((recursive / traverse)::numeric, 1) AS ratio, round(kuzu::numeric, 1) AS "Kuzu", round(pgrouting::numeric) AS "pgRouting"
 FROM pivot ORDER BY pivot.k NULLS LAST;
