@@ -38,6 +38,7 @@ struct snapshot_names
 	StringInfoData texts;
 	uint32 *labels;
 	uint16 *kinds;
+	uint32 *order; /* the nodes by their labels; those without come last */
 	node_kind *types;
 	uint32 type_count;
 	MemoryContext memory;
@@ -141,6 +142,14 @@ take_name(void *context, TupleTableSlot *slot)
 	MemoryContextSwitchTo(old);
 }
 
+/* So that no text has the place that says that there is none. */
+static void
+begin_texts(StringInfo texts)
+{
+	initStringInfo(texts);
+	appendStringInfoCharMacro(texts, '\0');
+}
+
 static snapshot_names *
 begin_names(const int64 *ids, uint32 count)
 {
@@ -154,39 +163,8 @@ begin_names(const int64 *ids, uint32 count)
 	names->kinds = MemoryContextAllocHuge(names->memory, (count + 1) * sizeof(uint16));
 	memset(names->labels, 0, count * sizeof(uint32));
 	memset(names->kinds, 0, count * sizeof(uint16));
-	initStringInfo(&names->texts);
-	/* so that no text has the place that says that there is none */
-	appendStringInfoCharMacro(&names->texts, '\0');
+	begin_texts(&names->texts);
 	return names;
-}
-
-snapshot_names *
-snapshot_names_read(const int64 *ids, uint32 count)
-{
-	snapshot_names *names = begin_names(ids, count);
-
-	for (uint32 begin = 0; begin < count; begin += QUERY_CHUNK)
-	{
-		ArrayType *chunk = query_bigint_array(ids + begin, Min(QUERY_CHUNK, count - begin));
-		query_args args = {.count = 1, .values = {PointerGetDatum(chunk)}};
-
-		CHECK_FOR_INTERRUPTS();
-		query_run_kept(&names_query, &args, take_name, names);
-		pfree(chunk);
-	}
-	return names;
-}
-
-uint32
-snapshot_names_type_count(const snapshot_names *names)
-{
-	return names->type_count;
-}
-
-uint64
-snapshot_names_size(const snapshot_names *names)
-{
-	return names->texts.len;
 }
 
 static const text *
@@ -208,31 +186,76 @@ compare_labels(const void *a, const void *b, void *context)
 							  label_at(names->texts.data, right));
 }
 
-/* For each node, the place of its label in their order; those without come last. */
 static void
-fill_ranks(const snapshot_names *names, uint32 *ranks)
+order_labels(snapshot_names *names)
 {
-	uint32 *order =
-		MemoryContextAllocHuge(CurrentMemoryContext, (names->count + 1) * sizeof(uint32));
-
+	names->order = MemoryContextAllocHuge(names->memory, (names->count + 1) * sizeof(uint32));
 	for (uint32 node = 0; node < names->count; node++)
-		order[node] = node;
-	qsort_arg(order, names->count, sizeof(uint32), compare_labels,
-			  unconstify(snapshot_names *, names));
-	for (uint32 rank = 0; rank < names->count; rank++)
-		ranks[order[rank]] = rank;
-	pfree(order);
+		names->order[node] = node;
+	qsort_arg(names->order, names->count, sizeof(uint32), compare_labels, names);
+}
+
+/* Put the texts in the order of labels, in which they are read. */
+static void
+order_texts(snapshot_names *names)
+{
+	StringInfoData read = names->texts;
+
+	begin_texts(&names->texts);
+	for (uint32 i = 0; i < names->type_count; i++)
+		names->types[i].place = append_varlena(&names->texts, names->types[i].type);
+	for (uint32 i = 0; i < names->count; i++)
+	{
+		uint32 *label = &names->labels[names->order[i]];
+
+		if (*label != CSR_NO_LABEL)
+			*label = append_varlena(&names->texts, label_at(read.data, *label));
+	}
+	pfree(read.data);
+}
+
+snapshot_names *
+snapshot_names_read(const int64 *ids, uint32 count)
+{
+	snapshot_names *names = begin_names(ids, count);
+
+	for (uint32 begin = 0; begin < count; begin += QUERY_CHUNK)
+	{
+		ArrayType *chunk = query_bigint_array(ids + begin, Min(QUERY_CHUNK, count - begin));
+		query_args args = {.count = 1, .values = {PointerGetDatum(chunk)}};
+
+		CHECK_FOR_INTERRUPTS();
+		query_run_kept(&names_query, &args, take_name, names);
+		pfree(chunk);
+	}
+	order_labels(names);
+	order_texts(names);
+	return names;
+}
+
+uint32
+snapshot_names_type_count(const snapshot_names *names)
+{
+	return names->type_count;
+}
+
+uint64
+snapshot_names_size(const snapshot_names *names)
+{
+	return names->texts.len;
 }
 
 void
 snapshot_names_fill(const snapshot_names *names, csr_header *csr)
 {
 	uint32 *types = csr_place(csr, csr->node_types);
+	uint32 *ranks = csr_place(csr, csr->ranks);
 
 	memcpy(csr_place(csr, csr->labels), names->labels, names->count * sizeof(uint32));
 	memcpy(csr_place(csr, csr->node_kinds), names->kinds, names->count * sizeof(uint16));
 	memcpy(csr_place(csr, csr->texts), names->texts.data, names->texts.len);
 	for (uint32 i = 0; i < names->type_count; i++)
 		types[i] = names->types[i].place;
-	fill_ranks(names, csr_place(csr, csr->ranks));
+	for (uint32 rank = 0; rank < names->count; rank++)
+		ranks[names->order[rank]] = rank;
 }

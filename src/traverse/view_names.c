@@ -122,6 +122,34 @@ view_names_get(const view_names *names, uint32 node, node_name *name)
 	return found != NULL;
 }
 
+/* The snapshot that has a node's label, as far as that is known without a look-up. */
+static const csr_header *
+only_snapshot(const link_view *view, uint32 node)
+{
+	return view->graph_count == 1 && node < view->known_count ? view->graphs[0].csr : NULL;
+}
+
+void
+view_names_prefetch_place(const view_names *names, uint32 node)
+{
+	const csr_header *csr = only_snapshot(names->view, node);
+
+	if (csr == NULL)
+		return;
+	__builtin_prefetch((const uint32 *) csr_at(csr, csr->labels) + node);
+	__builtin_prefetch((const uint16 *) csr_at(csr, csr->node_kinds) + node);
+}
+
+void
+view_names_prefetch_label(const view_names *names, uint32 node)
+{
+	const csr_header *csr = only_snapshot(names->view, node);
+
+	if (csr != NULL)
+		__builtin_prefetch(
+			csr_at(csr, csr->texts + ((const uint32 *) csr_at(csr, csr->labels))[node]));
+}
+
 static int
 compare_labels(const void *a, const void *b, void *context)
 {

@@ -29,6 +29,13 @@ extern view_names *view_names_learn(const link_view *view, const uint32 *nodes, 
 /* The name of one of them; false: it has none.  Valid as long as the view. */
 extern bool view_names_get(const view_names *names, uint32 node, node_name *name);
 
+/*
+ * Have the processor load what view_names_get() will read: first the place of the label,
+ * then, when that has come, the label.
+ */
+extern void view_names_prefetch_place(const view_names *names, uint32 node);
+extern void view_names_prefetch_label(const view_names *names, uint32 node);
+
 /* Put some of them in the order of their labels; those without come last. */
 extern void view_names_sort(const view_names *names, uint32 *nodes, size_t count);
 

@@ -79,6 +79,9 @@ first_depth(const graph_search *search, const page *wanted)
 	return 0;
 }
 
+/* Memory is asked for so many rows ahead, times the look-ups that lead to it. */
+#define PREFETCH_ROWS 8
+
 struct view_rows
 {
 	MemoryContext memory;
@@ -170,6 +173,24 @@ make_row(view_rows *rows, uint32 node, const node_name *name, Datum *values, boo
 	values[4] = graph_names_array(&rows->graphs, graphs);
 }
 
+/* Have the memory come that the rows behind the next will be made of. */
+static inline void
+prefetch_rows(const view_rows *rows)
+{
+	const uint32 *parents = rows->search->parents;
+	const uint32 *ahead = rows->nodes + rows->next;
+
+	if (rows->count - rows->next <= 3 * PREFETCH_ROWS)
+		return;
+	view_names_prefetch_place(rows->names, ahead[3 * PREFETCH_ROWS]);
+	__builtin_prefetch(&parents[ahead[3 * PREFETCH_ROWS]]);
+	view_names_prefetch_label(rows->names, ahead[2 * PREFETCH_ROWS]);
+	if (rows->depth == 0)
+		return;
+	view_names_prefetch_place(rows->names, parents[ahead[2 * PREFETCH_ROWS]]);
+	view_names_prefetch_label(rows->names, parents[ahead[PREFETCH_ROWS]]);
+}
+
 /* The next node that has a name; false: there is none. */
 static bool
 next_node(view_rows *rows, uint32 *node, node_name *name)
@@ -184,6 +205,7 @@ next_node(view_rows *rows, uint32 *node, node_name *name)
 			begin_depth(rows, rows->depth + 1);
 			continue;
 		}
+		prefetch_rows(rows);
 		*node = rows->nodes[rows->next++];
 		if (view_names_get(rows->names, *node, name))
 			return true;
