@@ -54,14 +54,19 @@ CREATE TABLE topo.grain (
 	partition interval NOT NULL CHECK (partition > interval '0'),
 	retention interval CHECK (retention > interval '0'),
 	edges     boolean NOT NULL DEFAULT true,
+	adaptive  boolean NOT NULL DEFAULT true,
+	partition_reason text,
 	PRIMARY KEY (graph, width)
 );
 COMMENT ON TABLE topo.grain IS 'the widths of window that each graph keeps, and for how long';
 COMMENT ON COLUMN topo.grain.width IS 'span of one window';
 COMMENT ON COLUMN topo.grain.relation IS 'table, in the graph''s schema, that holds the windows';
-COMMENT ON COLUMN topo.grain.partition IS 'span of time of one partition of that table';
+COMMENT ON COLUMN topo.grain.partition IS 'span of time of one partition of that table, of those that are made from now on';
 COMMENT ON COLUMN topo.grain.retention IS 'windows older than this are dropped, once longer ones hold what is in them; NULL is never';
 COMMENT ON COLUMN topo.grain.edges IS 'the windows are of edges, each width rolled up from the one before; false: of reports, from which the shortest windows of edges are resolved';
+
+COMMENT ON COLUMN topo.grain.adaptive IS 'the span of partitions follows how much comes';
+COMMENT ON COLUMN topo.grain.partition_reason IS 'why partitions have the span that they have; NULL: nothing has changed it';
 
 SELECT pg_catalog.pg_extension_config_dump('topo.node', '');
 SELECT pg_catalog.pg_extension_config_dump('topo.node_id_seq', '');
@@ -287,6 +292,8 @@ BEGIN
 	-- grains first: others speak of them
 	FOR option IN SELECT k FROM jsonb_object_keys(options) k ORDER BY k <> 'grains', k COLLATE "C" LOOP
 		CASE option
+			WHEN 'adapt_partitions' THEN
+				PERFORM topo.set_adaptation(graph.name, options -> 'adapt_partitions');
 			WHEN 'edge_ttl' THEN
 				UPDATE topo.graph g SET edge_ttl = topo.duration_option('edge_ttl', options -> 'edge_ttl')
 				WHERE g.name = graph.name;
@@ -299,13 +306,13 @@ BEGIN
 			ELSE
 				RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 					MESSAGE = format('unknown option "%s" of a graph', option),
-					HINT = 'Options are "edge_ttl", "grains", "retention" and "notify".';
+					HINT = 'Options are "adapt_partitions", "edge_ttl", "grains", "notify" and "retention".';
 		END CASE;
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION topo.set_graph(text, jsonb) IS
-'change a graph''s options: edge_ttl, retention (per width of window), for which "infinite" is allowed; grains, the widths of windows that it keeps: an array; notify (true or false): NOTIFY of edges that come into the live map and leave it';
+'change a graph''s options: edge_ttl, retention (per width of window), for which "infinite" is allowed; grains, the widths of windows that it keeps: an array; adapt_partitions (true or false): partitions are as wide as fits what comes; notify (true or false): NOTIFY of edges that come into the live map and leave it';
 
 CREATE FUNCTION topo.graph_schema_name(graph text) RETURNS name
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

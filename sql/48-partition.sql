@@ -3,7 +3,10 @@
 --
 -- A table of windows has one level of partitions by time and no DEFAULT one.
 -- Bounds are multiples of the grain's partition counted from 2000-01-01 UTC,
--- so that everybody who needs a partition means the same one.
+-- so that everybody who needs a partition means the same one; where partitions of
+-- another width are in the way, it is what they leave of it.  The widths that a
+-- grain may have divide each other (48-width.sql), so a partition always lies in one
+-- of the widest.
 --
 -- Locks.  Making a partition takes SHARE UPDATE EXCLUSIVE on the table:
 -- readers and writers go on, makers queue.  Who writes has made sure of the
@@ -37,9 +40,9 @@ LANGUAGE sql STABLE PARALLEL SAFE STRICT
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	SELECT relation || '_' || to_char(start AT TIME ZONE 'UTC',
-		CASE 0 WHEN extract(epoch FROM span) % 86400 THEN 'YYYYMMDD'
-			   WHEN extract(epoch FROM span) % 3600 THEN 'YYYYMMDDHH24'
-			   WHEN extract(epoch FROM span) % 60 THEN 'YYYYMMDDHH24MI'
+		CASE 0 WHEN greatest(extract(epoch FROM span) % 86400, extract(epoch FROM start) % 86400) THEN 'YYYYMMDD'
+			   WHEN greatest(extract(epoch FROM span) % 3600, extract(epoch FROM start) % 3600) THEN 'YYYYMMDDHH24'
+			   WHEN greatest(extract(epoch FROM span) % 60, extract(epoch FROM start) % 60) THEN 'YYYYMMDDHH24MI'
 			   ELSE 'YYYYMMDDHH24MISS' END)
 $$;
 COMMENT ON FUNCTION topo.partition_name(name, interval, timestamptz) IS
@@ -105,18 +108,36 @@ $$;
 COMMENT ON FUNCTION topo.make_partition(name, name, name, timestamptz, timestamptz) IS
 'make one partition of a table of windows';
 
+CREATE FUNCTION topo.partition_bounds(schema name, relation name)
+RETURNS TABLE (partition regclass, start timestamptz, finish timestamptz)
+LANGUAGE c VOLATILE PARALLEL SAFE STRICT ROWS 10
+AS 'MODULE_PATHNAME', 'topology_partition_bounds';
+COMMENT ON FUNCTION topo.partition_bounds(name, name) IS
+'the partitions of a table of windows, oldest first, as they are now, whatever the transaction''s snapshot; an end of NULL: none';
+
+CREATE FUNCTION topo.partitions(schema name, relation name)
+RETURNS TABLE (name name, partition regclass, during tstzrange)
+LANGUAGE sql STABLE PARALLEL SAFE STRICT ROWS 10
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT c.relname, b.partition, tstzrange(b.start, b.finish)
+	FROM topo.partition_bounds(schema, relation) b JOIN pg_class c ON c.oid = b.partition
+	ORDER BY 3
+$$;
+COMMENT ON FUNCTION topo.partitions(name, name) IS 'the partitions of a table of windows, oldest first';
+
 CREATE FUNCTION topo.missing_partitions(schema name, grain topo.grain, during tstzrange,
 										OUT name name, OUT start timestamptz, OUT finish timestamptz)
 RETURNS SETOF record
 LANGUAGE sql VOLATILE PARALLEL SAFE STRICT
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	-- these look at the catalogs as they are now, whatever the transaction's snapshot
-	SELECT n, p.start, p.finish
-	FROM topo.partitions_of_span(grain.partition, during) p,
-		 topo.partition_name(grain.relation, grain.partition, p.start) n
-	WHERE pg_partition_root(to_regclass(format('%I.%I', schema, n)))
-		  IS DISTINCT FROM to_regclass(format('%I.%I', schema, grain.relation))
+	SELECT topo.partition_name(grain.relation, grain.partition, lower(gap)), lower(gap), upper(gap)
+	FROM (SELECT coalesce(range_agg(tstzrange(b.start, b.finish)), '{}') AS spans FROM topo.partition_bounds(schema, grain.relation) b) there
+		 CROSS JOIN LATERAL topo.partitions_of_span(grain.partition, during) p
+		 CROSS JOIN LATERAL unnest(tstzmultirange(tstzrange(p.start, p.finish)) - there.spans) gap
+	WHERE gap && during
+	ORDER BY 2
 $$;
 COMMENT ON FUNCTION topo.missing_partitions(name, topo.grain, tstzrange) IS
 'partitions that a range needs and that are not there';
@@ -143,6 +164,23 @@ $$;
 COMMENT ON FUNCTION topo.ensure_partitions(text, interval, tstzrange) IS
 'make the partitions, for a graph''s windows of one width, that a range of time needs; quick when they are there';
 
+CREATE FUNCTION topo.make_partition_ahead(graph topo.graph, grain topo.grain) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	partition interval := grain.partition;
+BEGIN
+	IF EXISTS (SELECT FROM topo.missing_partitions(graph.schema_name, grain, tstzrange(topo.clock(), topo.clock() + partition))) THEN
+		IF grain.adaptive THEN
+			partition := topo.adapt_partitions(graph, grain);
+		END IF;
+		PERFORM topo.ensure_partitions(graph.name, grain.width, tstzrange(topo.clock(), topo.clock() + partition));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION topo.make_partition_ahead(topo.graph, topo.grain) IS 'make the current and the next partition of one table of windows, as wide as fits what comes';
+
 CREATE FUNCTION topo.make_partitions_ahead() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -152,32 +190,17 @@ DECLARE
 	due record;
 BEGIN
 	FOR due IN
-		SELECT r.graph, r.width, tstzrange(topo.clock(), topo.clock() + r.partition) AS during
+		SELECT g AS graph, r AS grain
 		FROM topo.grain r JOIN topo.graph g ON g.name = r.graph
 		WHERE to_regclass(format('%I.%I', g.schema_name, r.relation)) IS NOT NULL
-		ORDER BY r.graph, r.width
+		ORDER BY g.name, r.width
 	LOOP
 		BEGIN
-			PERFORM topo.ensure_partitions(due.graph, due.width, due.during);
+			PERFORM topo.make_partition_ahead(due.graph, due.grain);
 		EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-			RAISE DEBUG 'windows of graph "%" are in use: %', due.graph, SQLERRM;
+			RAISE DEBUG 'windows of graph "%" are in use: %', (due.graph).name, SQLERRM;
 		END;
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION topo.make_partitions_ahead() IS 'make the current and the next partition of every table of windows, but of those where somebody else is making one';
-
-CREATE FUNCTION topo.partitions(schema name, relation name)
-RETURNS TABLE (name name, partition regclass, during tstzrange)
-LANGUAGE sql STABLE PARALLEL SAFE STRICT ROWS 10
-SET search_path = pg_catalog, topo, pg_temp
-SET timezone = 'UTC'
-SET datestyle = 'ISO'
-AS $$
-	SELECT c.relname, c.oid::regclass,
-		   tstzrange((regexp_match(b, 'FROM [(]''([^'']+)'))[1]::timestamptz, (regexp_match(b, 'TO [(]''([^'']+)'))[1]::timestamptz)
-	FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid CROSS JOIN LATERAL pg_get_expr(c.relpartbound, c.oid) b
-	WHERE i.inhparent = to_regclass(format('%I.%I', schema, relation))
-	ORDER BY 3
-$$;
-COMMENT ON FUNCTION topo.partitions(name, name) IS 'the partitions of a table of windows, oldest first';

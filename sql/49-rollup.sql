@@ -167,13 +167,13 @@ END
 $$;
 COMMENT ON FUNCTION topo.is_sealed(name, interval, timestamptz) IS 'whether windows of that width and time have been dropped';
 
-CREATE FUNCTION topo.has_windows(schema name, grain topo.grain, at timestamptz) RETURNS boolean
+CREATE FUNCTION topo.has_windows(schema name, grain topo.grain, during tstzrange) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT EXISTS (SELECT FROM topo.partitions(schema, grain.relation) p WHERE p.during @> at)
+	SELECT EXISTS (SELECT FROM topo.partitions(schema, grain.relation) p WHERE p.during && has_windows.during)
 $$;
-COMMENT ON FUNCTION topo.has_windows(name, topo.grain, timestamptz) IS 'whether windows of a time are still, or again, there';
+COMMENT ON FUNCTION topo.has_windows(name, topo.grain, tstzrange) IS 'whether windows of a time are still, or again, there';
 
 CREATE FUNCTION topo.roll_up(graph topo.graph, width interval, bucket timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -187,7 +187,7 @@ DECLARE
 	part CONSTANT smallint := topo.is_sealed(graph.schema_name, short.width, bucket)::integer;
 	rows bigint;
 BEGIN
-	IF NOT topo.has_windows(graph.schema_name, short, bucket) THEN
+	IF NOT topo.has_windows(graph.schema_name, short, tstzrange(bucket, bucket + width)) THEN
 		-- somebody has dropped them: there is nothing to compute it from
 		EXECUTE format('DELETE FROM %I.dirty_rollup d WHERE d.width = $1 AND d.bucket = $2', graph.schema_name)
 		USING width, bucket;

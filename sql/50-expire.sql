@@ -69,7 +69,7 @@ BEGIN
 	RETURN EXISTS (SELECT FROM topo.grain s CROSS JOIN LATERAL topo.partitions(graph.schema_name, s.relation) p
 				   WHERE s.graph = grain.graph AND s.width < grain.width AND p.during && is_needed.during)
 		OR NOT grain.edges AND topo.awaits_resolution(graph.schema_name, during)
-		OR grain.edges AND long IS NOT NULL AND topo.awaits_rollup(graph.schema_name, long.width, during);
+		OR grain.edges AND long.width IS NOT NULL AND topo.awaits_rollup(graph.schema_name, long.width, during);
 END
 $$;
 COMMENT ON FUNCTION topo.is_needed(topo.graph, topo.grain, tstzrange) IS
@@ -90,7 +90,7 @@ BEGIN
 	EXECUTE format('DELETE FROM %I.seal s WHERE s.width = $1 AND s.during <@ $2', graph.schema_name) USING short.width, during;
 	EXECUTE format('DELETE FROM %I.open_window o WHERE $1 AND o.bucket <@ $2', graph.schema_name)
 	USING grain.edges AND short.edges IS NOT TRUE, during;
-	IF long IS NULL THEN
+	IF long.width IS NULL THEN
 		RETURN;
 	END IF;
 	EXECUTE format('INSERT INTO %I.seal (width, during) VALUES ($1, $2) ON CONFLICT DO NOTHING', graph.schema_name) USING grain.width, during;

@@ -19,9 +19,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT ROWS 3
 SET search_path = pg_catalog, topo, pg_temp
 SET intervalstyle = 'postgres'
 AS $$
-	VALUES (graph, interval '1 minute', name 'edge_window', interval '1 day', interval '2 days', true),
-		   (graph, '1 hour', 'edge_hour', '7 days', '60 days', true),
-		   (graph, '1 day', 'edge_day', '28 days', '2 years', true)
+	VALUES (graph, interval '1 minute', name 'edge_window', interval '1 day', interval '2 days', true, true, NULL::text),
+		   (graph, '1 hour', 'edge_hour', '7 days', '60 days', true, true, NULL),
+		   (graph, '1 day', 'edge_day', '28 days', '2 years', true, true, NULL)
 $$;
 COMMENT ON FUNCTION topo.default_grains(text) IS 'the widths of windows of edges that a graph can keep, as it keeps them if nothing else is said';
 

@@ -33,6 +33,7 @@ int topology_max_apportioned_edges = 10000;
 int topology_restart_delay_max = 60;
 int topology_maintenance_interval = 10000;
 int topology_rollup_delay = 60;
+int topology_partition_size = 1024 * 1024;
 double topology_clock_offset = 0;
 int topology_snapshot_memory = 1024 * 1024;
 bool topology_use_snapshot = true;
@@ -115,6 +116,11 @@ define_window_settings(void)
 							"it is rolled up.",
 							"Until then its minutes are read.", &topology_rollup_delay, 60, 0,
 							86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("topology.partition_size",
+							"Sets how large a partition of windows is to become at the most.",
+							"The next ones are made narrower, or wider, accordingly.",
+							&topology_partition_size, 1024 * 1024, 64, MAX_KILOBYTES, PGC_SUSET,
+							GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomRealVariable(
 		"topology.clock_offset",
 		"Sets how far the clock that windows are kept by is ahead of the server's.",

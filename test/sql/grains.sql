@@ -52,7 +52,7 @@ SELECT * FROM pg_temp.held();
 SELECT topo.maintain_windows();
 SELECT r.message FROM pg_temp.refusal($$SELECT pg_temp.called('2020-11-20 12:00Z', 'a', 'b', 1)$$) r;
 
--- Whatever is left out and added, and whatever comes late meanwhile: each day holds what has come of it, once.
+-- Whatever is left out and added, however wide partitions are, and whatever comes late meanwhile: each day holds what has come of it, once.
 SELECT topo.set_graph('ipc', '{"grains": ["1 minute", "1 hour", "1 day"], "retention": {"1 minute": "1 day", "1 hour": "4 days", "1 day": "infinite", "10 seconds": "1 hour"}}');
 CREATE TEMP TABLE came (at timestamptz, requests bigint);
 INSERT INTO came SELECT bucket, requests FROM pg_temp.held() WHERE relation = 'edge_window' AND edge = 'a > b';
@@ -72,9 +72,10 @@ BEGIN
 			FROM generate_series(1, 3) i RETURNING *)
 		SELECT string_agg(pg_temp.called(c.at, 'a', 'b', c.requests)::text, '') INTO chosen FROM come c;
 		PERFORM topo.flush();
-		-- partitions of minutes of whatever width
-		UPDATE topo.grain SET partition = (ARRAY['1 day', '3 hours', '6 hours']::interval[])[1 + abs(hashint8(n + 2000)) % 3]
-		WHERE graph = 'ipc' AND width = '1 minute' AND n % 7 = 0 AND false;
+		-- partitions may have any width meanwhile
+		UPDATE topo.grain SET partition = CASE width WHEN '1 minute' THEN (ARRAY['1 day', '3 hours', '12 hours', '1 hour']::interval[])[1 + abs(hashint8(n + 2000)) % 4]
+											WHEN '1 hour' THEN (ARRAY['1 day', '7 days']::interval[])[1 + abs(hashint8(n + 4000)) % 2] ELSE partition END
+		WHERE graph = 'ipc' AND n % 3 = 0;
 		IF abs(hashint8(n + 1000)) % 3 > 0 THEN
 			PERFORM pg_temp.clock(now + interval '3 minutes'), topo.maintain_windows();
 		END IF;

@@ -147,4 +147,11 @@ SELECT pg_temp.clock('2020-11-23 00:00Z'), topo.maintain_windows();
 SELECT * FROM pg_temp.held('mine');
 SELECT pg_temp.clock('2020-11-23 00:02Z'), topo.maintain_windows();
 SELECT * FROM pg_temp.held('mine');
+-- So it does where what is longer is kept for ever.
+SELECT topo.create_graph('ever', '{"retention": {"1 hour": "infinite", "1 day": "infinite"}}');
+SELECT pg_temp.saw('ever', 'x', 'y', '{"requests": 7}', '2020-11-20 10:10Z'), topo.windows_changed('ever', '{2020-11-20 10:10Z}');
+SELECT topo.maintain_windows();
+SELECT * FROM pg_temp.held('ever');
+SELECT pg_temp.clock('2020-11-23 00:04Z'), topo.maintain_windows();
+SELECT * FROM pg_temp.held('ever');
 ROLLBACK;

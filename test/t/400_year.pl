@@ -14,7 +14,7 @@ my $node = new_server('year', conf => "topology.maintenance_interval = 0\nfsync 
 
 $node->safe_psql('postgres', slurp_file("$FindBin::Bin/../lib/year.sql"));
 $node->safe_psql('postgres', <<'EOT');
-SELECT topo.set_graph(g, '{"retention": {"1 day": "250 days"}}') FROM unnest('{ipc,network}'::text[]) g;
+SELECT topo.set_graph(g, '{"retention": {"1 day": "250 days"}, "adapt_partitions": false}') FROM unnest('{ipc,network}'::text[]) g;
 SELECT topo.set_node('app', 's' || i), topo.set_address(('10.2.0.' || i)::inet, 's' || i, '[2024-01-01,)') FROM generate_series(0, 4) i;
 EOT
 
