@@ -80,18 +80,18 @@ WHERE g.name = 'ipc' ORDER BY a.number, p.during;
 SELECT pg_temp.clock('2020-11-23 00:00Z'), topo.maintain_windows();
 SELECT * FROM pg_temp.held();
 SET client_min_messages = notice;
-SELECT source, target, requests FROM topo.edges('[2020-11-20 09:10Z,2020-11-20 09:11Z)', '{ipc}');
+SELECT source, target, requests FROM topo.edges('[2020-11-20 09:10Z,2020-11-20 09:11Z)', '{ipc}') ORDER BY 1, 2;
 SET client_min_messages = warning;
 -- What is late for them lands in the hour, besides what is sealed there.
 SELECT pg_temp.called('2020-11-20 09:10:05Z', 'a', 'b', 128), pg_temp.called('2020-11-20 12:10:05Z', 'a', 'd', 256), topo.flush();
 SELECT relation, bucket, edge, requests FROM pg_temp.held() WHERE bucket < '2020-11-21Z';
 SELECT relation, during, sealed FROM topo.graph g, topo.window_pieces(g, '[2020-11-20 09:10Z,2020-11-20 09:11Z)') WHERE name = 'ipc';
-SELECT source, target, requests FROM topo.edges('[2020-11-20 09:10Z,2020-11-20 09:11Z)', '{ipc}');
+SELECT source, target, requests FROM topo.edges('[2020-11-20 09:10Z,2020-11-20 09:11Z)', '{ipc}') ORDER BY 1, 2;
 SELECT source, target, requests FROM topo.edges('[2020-11-20 00:00Z,2020-11-21 00:00Z)', '{ipc}') ORDER BY 1, 2;
 SELECT pg_temp.clock('2020-11-23 00:02Z'), topo.roll_up_next();
 SELECT relation, bucket, edge, requests FROM pg_temp.held() WHERE bucket < '2020-11-21Z';
 SELECT bucket, part, topo.requests(traffic) AS requests FROM pg_temp.stored('topo_ipc', 'edge_hour') WHERE bucket = '2020-11-20 09:00Z' ORDER BY 2;
-SELECT source, target, requests FROM topo.edges('[2020-11-20 09:10Z,2020-11-20 09:11Z)', '{ipc}');
+SELECT source, target, requests FROM topo.edges('[2020-11-20 09:10Z,2020-11-20 09:11Z)', '{ipc}') ORDER BY 1, 2;
 SELECT topo.maintain_windows();
 -- When it goes once more, the two are one; and so on.
 SELECT bucket, part, topo.requests(traffic) AS requests FROM pg_temp.stored('topo_ipc', 'edge_hour') WHERE bucket = '2020-11-20 09:00Z' ORDER BY 2;
@@ -130,10 +130,10 @@ SELECT part, topo.bytes_sent(traffic) AS bytes FROM pg_temp.stored('topo_network
 SELECT pg_temp.clock('2020-11-21 12:02Z'), topo.merge_next_minute();
 SELECT pg_temp.reported('2020-11-20 10:10:05Z', 'web', 'shop', 32), topo.flush();
 SELECT part, topo.bytes_sent(traffic) AS bytes FROM pg_temp.stored('topo_network', 'edge_window') ORDER BY 1;
-SELECT source, target, bytes_sent, confidence FROM topo.edges('[2020-11-20 00:00Z,2020-11-21 00:00Z)', '{network}');
+SELECT source, target, bytes_sent, confidence FROM topo.edges('[2020-11-20 00:00Z,2020-11-21 00:00Z)', '{network}') ORDER BY 1, 2;
 SELECT pg_temp.clock('2020-11-21 12:05Z'), topo.maintain_windows();
 SELECT part, topo.bytes_sent(traffic) AS bytes FROM pg_temp.stored('topo_network', 'edge_window') ORDER BY 1;
-SELECT source, target, bytes_sent, confidence FROM topo.edges('[2020-11-20 00:00Z,2020-11-21 00:00Z)', '{network}');
+SELECT source, target, bytes_sent, confidence FROM topo.edges('[2020-11-20 00:00Z,2020-11-21 00:00Z)', '{network}') ORDER BY 1, 2;
 SELECT count(*) AS flows FROM topo_network.flow_window;
 
 -- Windows that nobody has marked are rolled up before they go; a table whose rollups are dirty stays.
