@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "traverse/adjacency.h"
+#include "traverse/closed_nodes.h"
 #include "traverse/traverse.h"
 
 #include "miscadmin.h"
@@ -180,13 +181,32 @@ lay_out_reverse(adjacency *map)
 	pfree(next);
 }
 
+static void
+drop_closed(gathering *edges, const adjacency *map)
+{
+	size_t closed_count;
+	int64 *closed = closed_nodes_among(map->ids, map->node_count, &closed_count);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < edges->count && closed_count > 0; i++)
+		if (!closed_nodes_have(closed, closed_count, edges->edges[i].source) &&
+			!closed_nodes_have(closed, closed_count, edges->edges[i].target))
+			edges->edges[kept++] = edges->edges[i];
+	if (closed_count > 0)
+		edges->count = kept;
+	pfree(closed);
+}
+
+/* with_closed: edges at closed nodes stay. */
 static adjacency *
-lay_out(gathering *edges)
+lay_out(gathering *edges, bool with_closed)
 {
 	adjacency *map = palloc0(sizeof(adjacency));
 
 	merge_edges(edges);
 	number_nodes(map, edges);
+	if (!with_closed)
+		drop_closed(edges, map);
 	lay_out_edges(map, edges);
 	pfree(edges->edges);
 	lay_out_reverse(map);
@@ -223,14 +243,22 @@ gathering_expand(edge_source *base, const int64 *frontier, size_t count, edge_si
 }
 
 adjacency *
-adjacency_from(edge_source *source, int64 start, int32 max_depth)
+adjacency_from(const edge_scope *scope, int64 start, int32 max_depth)
 {
-	gathering_source copying = {.base.expand = gathering_expand, .inner = source};
-	traverse_goal goal = {.start = &start, .start_count = 1, .max_depth = max_depth};
+	gathering_source copying = {
+		.base.expand = gathering_expand,
+		.inner = edge_source_open(scope),
+	};
+	traverse_goal goal = {
+		.start = &start,
+		.start_count = 1,
+		.max_depth = max_depth,
+		.through_closed = scope->through_closed,
+	};
 
 	gathering_init(&copying.edges);
 	(void) traverse_run(&copying.base, &goal);
-	return lay_out(&copying.edges);
+	return lay_out(&copying.edges, true);
 }
 
 static void
@@ -251,7 +279,7 @@ adjacency_of_all(edge_scope *scope)
 	gathering_init(&edges);
 	query_run(query_prepare(edge_query_text(scope), args.count, args.types, QUERY_ONCE), &args,
 			  gather_row, &edges);
-	return lay_out(&edges);
+	return lay_out(&edges, scope->through_closed);
 }
 
 uint32

@@ -33,9 +33,12 @@ typedef struct adjacency
  * Raises configuration_limit_exceeded where all that would exceed what
  * memory_check() allows.
  */
-extern adjacency *adjacency_from(edge_source *source, int64 start, int32 max_depth);
+extern adjacency *adjacency_from(const edge_scope *scope, int64 start, int32 max_depth);
 
-/* The same for all edges of a scope, in the direction that it has; scope->everywhere is set. */
+/*
+ * The same for all edges of a scope, in the direction that it has; scope->everywhere is
+ * set.  Closed nodes are there, but have no edges, unless the scope goes through them.
+ */
 extern adjacency *adjacency_of_all(edge_scope *scope);
 
 /* The number of a node, or ADJACENCY_NONE. */

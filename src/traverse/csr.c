@@ -54,6 +54,7 @@ lay_out(csr_header *csr, const csr_shape *shape)
 	csr->type_count = shape->type_count;
 	csr->type_width = width_for(shape->type_count);
 	csr->node_type_count = shape->node_type_count;
+	csr->unnamed_count = shape->unnamed_count;
 	csr->moment.running_count = shape->running_count;
 	csr->texts_size = shape->texts_size;
 
@@ -66,6 +67,9 @@ lay_out(csr_header *csr, const csr_shape *shape)
 	csr->node_kinds = take(&end, shape->node_count * sizeof(uint16_t));
 	csr->node_types = take(&end, shape->node_type_count * sizeof(uint32_t));
 	csr->texts = take(&end, shape->texts_size);
+	if (shape->has_closed)
+		csr->closed = take(&end, (shape->node_count / 64 + UINT64_C(1)) * sizeof(uint64_t));
+	csr->unnamed = take(&end, shape->unnamed_count * sizeof(uint32_t));
 	for (int i = 0; i < CSR_LEVELS; i++)
 		lay_out_level(csr, &csr->levels[i], shape->edge_counts[i], &end);
 	csr->size = end;
@@ -216,6 +220,8 @@ csr_is_valid(const void *memory, uint64_t size)
 		.type_count = csr->type_count,
 		.node_type_count = csr->node_type_count,
 		.running_count = csr->moment.running_count,
+		.unnamed_count = csr->unnamed_count,
+		.has_closed = csr->closed != 0,
 		.texts_size = csr->texts_size,
 		.edge_counts = {csr->levels[0].edge_count, csr->levels[1].edge_count},
 	};

@@ -9,7 +9,7 @@
  *
  * An edge takes 8 bytes, 4 for each direction, and twice type_width: 0 where all
  * edges are of one type, 1 for up to 256 types, else 2 or 4.  A node takes 18
- * bytes, 8 for each level that has edges, and its label.
+ * bytes, 8 for each level that has edges, and its label; a bit more where any is closed.
  *
  * Nothing here needs a server: memory is the caller's, and no function fails.
  */
@@ -61,6 +61,7 @@ typedef struct csr_header
 	uint32_t type_count;
 	uint32_t type_width;
 	uint32_t node_type_count;
+	uint32_t unnamed_count;
 	csr_level levels[CSR_LEVELS];
 	csr_moment moment;
 	uint64_t ids;        /* int64_t[node_count], ascending */
@@ -71,6 +72,9 @@ typedef struct csr_header
 	uint64_t node_types; /* uint32_t[node_type_count]: places in texts */
 	uint64_t texts;      /* varlenas */
 	uint64_t texts_size;
+	uint64_t
+		closed; /* uint64_t[node_count / 64 + 1], a bit a node: it is not gone on from; 0: none */
+	uint64_t unnamed;        /* uint32_t[unnamed_count], ascending: nodes without a label */
 	uint64_t link_signature; /* of what notes the changes of links, and of names */
 	uint64_t node_signature;
 } csr_header;
@@ -82,6 +86,8 @@ typedef struct csr_shape
 	uint32_t type_count;
 	uint32_t node_type_count;
 	uint32_t running_count;
+	uint32_t unnamed_count;
+	bool has_closed;
 	uint64_t texts_size;
 	uint64_t edge_counts[CSR_LEVELS]; /* below UINT32_MAX each */
 } csr_shape;
@@ -127,6 +133,13 @@ csr_edge_type(const void *types, uint32_t width, uint64_t edge)
 		default:
 			return 0;
 	}
+}
+
+static inline bool
+csr_is_closed(const csr_header *csr, uint32_t node)
+{
+	return csr->closed != 0 &&
+		   (((const uint64_t *) csr_at(csr, csr->closed))[node / 64] >> (node % 64) & 1);
 }
 
 /* Bytes that a shape takes. */

@@ -58,6 +58,8 @@ typedef struct edge_scope
 
 	int limit; /* edges followed from each node, or -1 */
 	edge_order order;
+
+	bool through_closed; /* closed nodes (closed_nodes.h) are gone on from too */
 } edge_scope;
 
 /*

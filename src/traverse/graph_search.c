@@ -116,17 +116,32 @@ rows_along(const graph_search *search, bool against)
 						.count = graph->csr->node_count};
 }
 
+/* The nodes that this depth is not gone on from, a bit each, or NULL: start nodes never are among
+ * them. */
+static const uint64 *
+closed_here(const graph_search *search)
+{
+	return search->depth == 0 ? NULL : search->view->closed;
+}
+
+static inline bool
+goes_on(const uint64 *closed, uint32 node)
+{
+	return closed == NULL || !view_bit(closed, node);
+}
+
 /* Links at the frontier. */
 static uint64
 frontier_links(const graph_search *search, const plain_rows *rows)
 {
+	const uint64 *closed = closed_here(search);
 	uint64 links = 0;
 
 	for (size_t i = frontier_begin(search); i < search->count; i++)
 	{
 		uint32 node = search->order[i];
 
-		if (node < rows->count)
+		if (node < rows->count && goes_on(closed, node))
 			links += rows->offsets[node + 1] - rows->offsets[node];
 	}
 	return links;
@@ -158,6 +173,7 @@ reach_from(graph_search *search, const plain_rows *rows, uint32 node, size_t cou
 static void
 step_forward(graph_search *search, const plain_rows *rows)
 {
+	const uint64 *closed = closed_here(search);
 	size_t end = search->count;
 	size_t count = search->count;
 
@@ -167,7 +183,7 @@ step_forward(graph_search *search, const plain_rows *rows)
 
 		if (i % INTERRUPT_NODES == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (node < rows->count)
+		if (node < rows->count && goes_on(closed, node))
 			count = reach_from(search, rows, node, count);
 	}
 	search->count = count;
@@ -178,13 +194,15 @@ step_forward(graph_search *search, const plain_rows *rows)
 static void
 mark_frontier(graph_search *search)
 {
+	const uint64 *closed = closed_here(search);
 	size_t size = view_words(search->view) * sizeof(uint64);
 
 	if (search->frontier == NULL)
 		search->frontier = allocate(view_words(search->view), sizeof(uint64), 0);
 	memset(search->frontier, 0, size);
 	for (size_t i = frontier_begin(search); i < search->count; i++)
-		view_set_bit(search->frontier, search->order[i]);
+		if (goes_on(closed, search->order[i]))
+			view_set_bit(search->frontier, search->order[i]);
 }
 
 /* The first node of the frontier that has a link to a node, or VIEW_NO_NODE. */
@@ -283,11 +301,14 @@ reach(void *context, uint32 near, uint32 far, uint64 bit)
 static void
 reach_along(graph_search *search, const view_graph *graph, csr_direction direction, size_t end)
 {
+	const uint64 *closed = closed_here(search);
+
 	for (size_t i = frontier_begin(search); i < end; i++)
 	{
 		if (i % INTERRUPT_NODES == 0)
 			CHECK_FOR_INTERRUPTS();
-		view_each_link(graph, search->order[i], direction, reach, search);
+		if (goes_on(closed, search->order[i]))
+			view_each_link(graph, search->order[i], direction, reach, search);
 	}
 }
 

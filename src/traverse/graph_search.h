@@ -4,7 +4,7 @@
  *
  * It finds what traverse.h's search finds over tables: each node at its least
  * depth, the parent with the least id, and the graphs of all links from the depth
- * before.
+ * before.  Closed nodes are not gone on from, but for start nodes.
  */
 #ifndef TOPOLOGY_TRAVERSE_GRAPH_SEARCH_H
 #define TOPOLOGY_TRAVERSE_GRAPH_SEARCH_H

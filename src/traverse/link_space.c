@@ -118,6 +118,30 @@ merge_ranks(link_space *space, const csr_header *const *snapshots)
 	}
 }
 
+static bool
+has_closed(const csr_header *const *snapshots, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (snapshots[i]->closed != 0)
+			return true;
+	return false;
+}
+
+static void
+merge_closed(link_space *space, const csr_header *const *snapshots)
+{
+	if (!has_closed(snapshots, space->count))
+		return;
+	space->closed =
+		MemoryContextAllocExtended(space->memory, (space->node_count / 64 + 1) * sizeof(uint64),
+								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < space->count; i++)
+		for (uint32 node = 0; node < snapshots[i]->node_count; node++)
+			if (csr_is_closed(snapshots[i], node))
+				space->closed[space->to_space[i][node] / 64] |= UINT64CONST(1)
+																<< (space->to_space[i][node] % 64);
+}
+
 static link_space *
 make_space(const csr_header *const *snapshots, const uint64 *versions, int count)
 {
@@ -143,6 +167,7 @@ make_space(const csr_header *const *snapshots, const uint64 *versions, int count
 	MemoryContextSwitchTo(old);
 	merge_ids(space, snapshots);
 	merge_ranks(space, snapshots);
+	merge_closed(space, snapshots);
 	return space;
 }
 

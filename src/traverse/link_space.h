@@ -18,6 +18,7 @@ typedef struct link_space
 	uint32 node_count;
 	int64 *ids;                        /* ascending */
 	uint32 *ranks;                     /* of the labels */
+	uint64 *closed;                    /* a bit each; NULL: none is */
 	uint32 *to_space[EDGE_MAX_GRAPHS]; /* from a graph's numbers */
 	uint32 *to_graph[EDGE_MAX_GRAPHS]; /* to them, or CSR_NO_NODE */
 } link_space;

@@ -16,6 +16,7 @@
 #include "traverse/link_view.h"
 #include "traverse/snapshot_gate.h"
 #include "traverse/snapshot_store.h"
+#include "traverse/view_closed.h"
 
 /* A graph of the scope, on its way into the view. */
 typedef struct candidate
@@ -160,6 +161,7 @@ place_nodes(link_view *view, const candidate *found)
 		view->known_count = found->csr->node_count;
 		view->ids = csr_ids(found->csr);
 		view->ranks = csr_at(found->csr, found->csr->ranks);
+		view->closed = found->csr->closed != 0 ? csr_at(found->csr, found->csr->closed) : NULL;
 	}
 	if (view->graph_count < 2)
 		return;
@@ -172,6 +174,7 @@ place_nodes(link_view *view, const candidate *found)
 	view->known_count = space->node_count;
 	view->ids = space->ids;
 	view->ranks = space->ranks;
+	view->closed = space->closed;
 	for (int i = 0; i < view->graph_count; i++)
 	{
 		view->graphs[i].known_count = space->node_count;
@@ -386,10 +389,11 @@ is_plain(const link_view *view)
 link_view *
 link_view_open(const edge_scope *scope, const int64 *nodes, size_t count, bool named)
 {
+	bool needs_names = named || !scope->through_closed;
 	candidate found[EDGE_MAX_GRAPHS];
 	link_view *view;
 
-	if (!gate_is_open(scope) || !find_candidates(found, scope, named))
+	if (!gate_is_open(scope) || !find_candidates(found, scope, needs_names))
 		return NULL;
 	view = palloc0(sizeof(link_view));
 	view->graph_count = leave_out_empty(found, scope);
@@ -402,5 +406,11 @@ link_view_open(const edge_scope *scope, const int64 *nodes, size_t count, bool n
 		for (int direction = CSR_OUT; direction <= CSR_IN; direction++)
 			place_changes(view, &view->graphs[i].changed[direction], &found[i].delta, direction);
 	view->plain = is_plain(view);
-	return named && !place_renamed(view, found) ? NULL : view;
+	if (needs_names && !place_renamed(view, found))
+		return NULL;
+	if (scope->through_closed)
+		view->closed = NULL;
+	else
+		view_closed_complete(view);
+	return view;
 }

@@ -54,12 +54,13 @@ typedef struct link_view
 	int graph_count; /* those without links are left out */
 	view_graph *graphs;
 	uint32 node_count;
-	uint32 known_count;  /* the nodes before that are of snapshots */
-	const int64 *ids;    /* of these */
-	const uint32 *ranks; /* of their labels */
-	int64 *other_ids;    /* of the nodes from known_count on, ascending */
-	bool plain;          /* one graph at most, all types, nothing has changed */
-	uint64 *renamed;     /* nodes whose names the snapshots do not know, a bit each; or NULL */
+	uint32 known_count;   /* the nodes before that are of snapshots */
+	const int64 *ids;     /* of these */
+	const uint32 *ranks;  /* of their labels */
+	int64 *other_ids;     /* of the nodes from known_count on, ascending */
+	bool plain;           /* one graph at most, all types, nothing has changed */
+	uint64 *renamed;      /* nodes whose names the snapshots do not know, a bit each; or NULL */
+	const uint64 *closed; /* nodes that are not gone on from, a bit each; NULL: none */
 } link_view;
 
 /*

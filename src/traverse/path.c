@@ -112,6 +112,7 @@ read_path_arguments(traverse_request *request, FunctionCallInfo fcinfo)
 	request_direction(request, fcinfo, 5);
 	request_level(request, fcinfo, 6);
 	request_edge_types(request, fcinfo, 7);
+	request->scope.through_closed = request_flag(fcinfo, 8);
 	return target;
 }
 
@@ -122,6 +123,7 @@ find_in_tables(ReturnSetInfo *output, const traverse_request *request, int64 b)
 		.start = request->start,
 		.start_count = request->start_count,
 		.max_depth = request->max_depth,
+		.through_closed = request->scope.through_closed,
 		.enough = is_reached,
 		.enough_context = &b,
 	};

@@ -19,8 +19,9 @@
 typedef struct trail
 {
 	const link_view *view;
-	const graph_search *back; /* from b */
-	uint32 depth;             /* of it that is looked for */
+	const graph_search *forth; /* from a */
+	const graph_search *back;  /* from b */
+	uint32 depth;              /* of it that is looked for */
 	uint64 *found;
 	uint32 *before; /* by node: where it is come from; set for those found */
 	uint32 *nodes;  /* found at that depth */
@@ -48,12 +49,20 @@ frontier_size(const graph_search *search)
 	return search->levels[search->depth + 1] - search->levels[search->depth];
 }
 
+/* Whether a path may go over a node, or ends at it: start nodes are first in order. */
+static bool
+may_pass(const graph_search *search, const graph_search *other, uint32 node)
+{
+	return search->view->closed == NULL || !view_bit(search->view->closed, node) ||
+		   node == search->order[0] || node == other->order[0];
+}
+
 /* Whether the last depth of a search has a node that the other has reached. */
 static bool
 has_met(const graph_search *search, const graph_search *other)
 {
 	for (size_t i = search->levels[search->depth]; i < search->count; i++)
-		if (view_bit(other->visited, search->order[i]))
+		if (view_bit(other->visited, search->order[i]) && may_pass(search, other, search->order[i]))
 			return true;
 	return false;
 }
@@ -95,7 +104,8 @@ lead_on(void *context, uint32 near, uint32 far, uint64 bit)
 {
 	trail *self = context;
 
-	if (!view_bit(self->back->visited, far) || self->back->depths[far] != self->depth)
+	if (!view_bit(self->back->visited, far) || self->back->depths[far] != self->depth ||
+		!may_pass(self->back, self->forth, far))
 		return;
 	if (!view_bit(self->found, far))
 	{
@@ -112,7 +122,7 @@ static uint32 *
 follow(const link_view *view, const graph_search *forth, const graph_search *back)
 {
 	Size size = view->node_count * sizeof(uint32);
-	trail self = {.view = view, .back = back};
+	trail self = {.view = view, .forth = forth, .back = back};
 	uint32 *from = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	size_t count = 0;
 
@@ -121,7 +131,7 @@ follow(const link_view *view, const graph_search *forth, const graph_search *bac
 	self.found = MemoryContextAllocExtended(CurrentMemoryContext, view_words(view) * sizeof(uint64),
 											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (size_t i = forth->levels[forth->depth]; i < forth->count; i++)
-		if (view_bit(back->visited, forth->order[i]))
+		if (view_bit(back->visited, forth->order[i]) && may_pass(forth, back, forth->order[i]))
 			from[count++] = forth->order[i];
 	for (int32 depth = back->depth - 1; depth >= 0; depth--)
 	{

@@ -128,6 +128,7 @@ read_path_arguments(traverse_request *request, FunctionCallInfo fcinfo)
 	request_direction(request, fcinfo, 6);
 	request_level(request, fcinfo, 7);
 	request_edge_types(request, fcinfo, 8);
+	request->scope.through_closed = request_flag(fcinfo, 9);
 	return target;
 }
 
@@ -146,8 +147,7 @@ static void
 put_paths_between(FunctionCallInfo fcinfo, const traverse_request *request, int64 target,
 				  int32 most)
 {
-	adjacency *map =
-		adjacency_from(edge_source_open(&request->scope), request->start[0], request->max_depth);
+	adjacency *map = adjacency_from(&request->scope, request->start[0], request->max_depth);
 	uint32 a = adjacency_find(map, request->start[0]);
 	uint32 b = adjacency_find(map, target);
 	path_output output;
@@ -189,6 +189,7 @@ read_graph_arguments(traverse_request *request, FunctionCallInfo fcinfo, int fir
 	request_during(request, fcinfo, first + 1);
 	request_level(request, fcinfo, first + 2);
 	request_edge_types(request, fcinfo, first + 3);
+	request->scope.through_closed = request_flag(fcinfo, first + 4);
 }
 
 Datum
@@ -311,7 +312,7 @@ Datum
 topo_components(PG_FUNCTION_ARGS)
 {
 	traverse_request request;
-	bool strong = !PG_ARGISNULL(0) && PG_GETARG_BOOL(0);
+	bool strong = request_flag(fcinfo, 0);
 	adjacency *map;
 	uint32 *component;
 	uint32 count;

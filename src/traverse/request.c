@@ -160,6 +160,12 @@ request_level(traverse_request *request, FunctionCallInfo fcinfo, int index)
 							"It is \"app\" or \"cluster\"; NULL follows the start nodes.")];
 }
 
+bool
+request_flag(FunctionCallInfo fcinfo, int index)
+{
+	return !PG_ARGISNULL(index) && PG_GETARG_BOOL(index);
+}
+
 int32
 request_count(FunctionCallInfo fcinfo, int index, const char *name)
 {

@@ -38,6 +38,9 @@ extern void request_edge_order(traverse_request *request, FunctionCallInfo fcinf
 /* After the start nodes, which decide where the argument is NULL. */
 extern void request_level(traverse_request *request, FunctionCallInfo fcinfo, int index);
 
+/* Whether a flag is set; NULL: it is not. */
+extern bool request_flag(FunctionCallInfo fcinfo, int index);
+
 /* A count, or -1 for NULL; name is the argument's, for the error. */
 extern int32 request_count(FunctionCallInfo fcinfo, int index, const char *name);
 

@@ -272,11 +272,10 @@ take_snapshot(build *self, uint64 request)
 	self->shape = (csr_shape){
 		.node_count = numbering_count(self->ids),
 		.type_count = numbering_count(self->types),
-		.node_type_count = snapshot_names_type_count(self->names),
 		.running_count = self->snapshot->xcnt,
-		.texts_size = snapshot_names_size(self->names),
 		.edge_counts = {self->levels[0].count, self->levels[1].count},
 	};
+	snapshot_names_shape(self->names, &self->shape);
 	publish(self, request, began);
 }
 

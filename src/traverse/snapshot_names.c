@@ -17,6 +17,7 @@
 #include "varatt.h"
 #endif
 
+#include "traverse/closed_nodes.h"
 #include "traverse/node_names.h"
 #include "store/query.h"
 #include "traverse/snapshot_names.h"
@@ -39,6 +40,8 @@ struct snapshot_names
 	uint32 *labels;
 	uint16 *kinds;
 	uint32 *order; /* the nodes by their labels; those without come last */
+	uint64 *closed; /* a bit each */
+	bool has_closed;
 	node_kind *types;
 	uint32 type_count;
 	MemoryContext memory;
@@ -132,6 +135,11 @@ take_name(void *context, TupleTableSlot *slot)
 	MemoryContext old = MemoryContextSwitchTo(names->memory);
 	text *label = node_label_make(type, DatumGetTextPP(slot->tts_values[2]));
 
+	if (closed_nodes_are(type))
+	{
+		names->closed[node / 64] |= UINT64CONST(1) << (node % 64);
+		names->has_closed = true;
+	}
 	if (names->texts.len < TEXTS_LIMIT)
 	{
 		names->kinds[node] = find_kind(names, type);
@@ -161,6 +169,8 @@ begin_names(const int64 *ids, uint32 count)
 	names->types = palloc(sizeof(node_kind));
 	names->labels = MemoryContextAllocHuge(names->memory, (count + 1) * sizeof(uint32));
 	names->kinds = MemoryContextAllocHuge(names->memory, (count + 1) * sizeof(uint16));
+	names->closed = MemoryContextAllocExtended(names->memory, (count / 64 + 1) * sizeof(uint64),
+											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	memset(names->labels, 0, count * sizeof(uint32));
 	memset(names->kinds, 0, count * sizeof(uint16));
 	begin_texts(&names->texts);
@@ -233,16 +243,33 @@ snapshot_names_read(const int64 *ids, uint32 count)
 	return names;
 }
 
-uint32
-snapshot_names_type_count(const snapshot_names *names)
+static uint32
+count_unnamed(const snapshot_names *names)
 {
-	return names->type_count;
+	uint32 count = 0;
+
+	for (uint32 node = 0; node < names->count; node++)
+		count += names->labels[node] == CSR_NO_LABEL;
+	return count;
 }
 
-uint64
-snapshot_names_size(const snapshot_names *names)
+void
+snapshot_names_shape(const snapshot_names *names, csr_shape *shape)
 {
-	return names->texts.len;
+	shape->node_type_count = names->type_count;
+	shape->unnamed_count = count_unnamed(names);
+	shape->has_closed = names->has_closed;
+	shape->texts_size = names->texts.len;
+}
+
+static void
+fill_unnamed(const snapshot_names *names, uint32 *unnamed)
+{
+	uint32 count = 0;
+
+	for (uint32 node = 0; node < names->count; node++)
+		if (names->labels[node] == CSR_NO_LABEL)
+			unnamed[count++] = node;
 }
 
 void
@@ -256,6 +283,10 @@ snapshot_names_fill(const snapshot_names *names, csr_header *csr)
 	memcpy(csr_place(csr, csr->texts), names->texts.data, names->texts.len);
 	for (uint32 i = 0; i < names->type_count; i++)
 		types[i] = names->types[i].place;
+	if (names->has_closed)
+		memcpy(csr_place(csr, csr->closed), names->closed,
+			   (names->count / 64 + 1) * sizeof(uint64));
+	fill_unnamed(names, csr_place(csr, csr->unnamed));
 	for (uint32 rank = 0; rank < names->count; rank++)
 		ranks[names->order[rank]] = rank;
 }

@@ -17,11 +17,11 @@ typedef struct snapshot_names snapshot_names;
  */
 extern snapshot_names *snapshot_names_read(const int64 *ids, uint32 count);
 
-/* What has to be known to lay a snapshot out. */
-extern uint32 snapshot_names_type_count(const snapshot_names *names);
-extern uint64 snapshot_names_size(const snapshot_names *names);
+/* Set in a shape what of it is names. */
+extern void snapshot_names_shape(const snapshot_names *names, csr_shape *shape);
 
-/* Write them, with the order of labels, to a snapshot that is laid out for them. */
+/* Write them, with the order of labels and which nodes are closed, to a snapshot that is laid out
+ * for them. */
 extern void snapshot_names_fill(const snapshot_names *names, csr_header *csr);
 
 #endif /* TOPOLOGY_TRAVERSE_SNAPSHOT_NAMES_H */

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "traverse/traverse.h"
+#include "traverse/closed_nodes.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -110,13 +111,16 @@ finish_depth(traversal *result)
 }
 
 static void
-search_depth(traversal *result, edge_source *source, node_filter *filter)
+search_depth(traversal *result, edge_source *source, const traverse_goal *goal)
 {
 	CHECK_FOR_INTERRUPTS();
+	if (!goal->through_closed && result->depth > 0)
+		result->frontier.count =
+			closed_nodes_leave_out(result->frontier.ids, result->frontier.count);
 	result->depth++;
 	source->expand(source, result->frontier.ids, result->frontier.count, take_edge, result);
-	if (filter != NULL && result->next.count > 0)
-		filter_next(result, filter);
+	if (goal->filter != NULL && result->next.count > 0)
+		filter_next(result, goal->filter);
 	finish_depth(result);
 }
 
@@ -142,7 +146,7 @@ traverse_run(edge_source *source, const traverse_goal *goal)
 	result->started = result->reached;
 
 	while (!is_finished(result, goal))
-		search_depth(result, source, goal->filter);
+		search_depth(result, source, goal);
 	return result;
 }
 

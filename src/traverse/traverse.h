@@ -50,6 +50,7 @@ typedef struct traverse_goal
 	size_t start_count;
 	int32 max_depth;     /* or -1 */
 	node_filter *filter; /* or NULL; start nodes are exempt from it */
+	bool through_closed; /* else closed nodes, start nodes exempt, are not expanded */
 
 	/* Asked after each depth whether to stop there; may be NULL. */
 	bool (*enough)(void *context, const traversal *result);
@@ -58,7 +59,7 @@ typedef struct traverse_goal
 
 /*
  * Search until nothing new is found, max_depth is reached, or it is enough.
- * Every node is expanded once.  Costs 48 bytes to 96 bytes of memory a node, in
+ * A node is expanded once at the most.  Costs 48 bytes to 96 bytes of memory a node, in
  * CurrentMemoryContext.
  */
 extern traversal *traverse_run(edge_source *source, const traverse_goal *goal);

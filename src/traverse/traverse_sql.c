@@ -155,6 +155,7 @@ read_traverse_arguments(traverse_request *request, FunctionCallInfo fcinfo)
 	request->scope.limit = request_count(fcinfo, 7, "edge_limit");
 	request_edge_order(request, fcinfo, 8);
 	request_level(request, fcinfo, 11);
+	request->scope.through_closed = request_flag(fcinfo, 12);
 }
 
 static page
@@ -179,6 +180,7 @@ run_request(const traverse_request *request, page *wanted)
 		.start_count = request->start_count,
 		.max_depth = request->max_depth,
 		.filter = request->filter,
+		.through_closed = request->scope.through_closed,
 		.enough = wanted != NULL ? page_is_full : NULL,
 		.enough_context = wanted,
 	};
@@ -264,6 +266,7 @@ topo_reachable_count(PG_FUNCTION_ARGS)
 	request_edge_types(&request, fcinfo, 5);
 	request_filter(&request, fcinfo, 6);
 	request_level(&request, fcinfo, 7);
+	request.scope.through_closed = request_flag(fcinfo, 8);
 	view = link_view_open(&request.scope, request.start, request.start_count, false);
 	count = view != NULL ? count_in_view(view, &request) : count_in_tables(&request);
 	SPI_finish();

@@ -6,7 +6,7 @@ SET jit = off;
 SELECT topo.create_graph('to_one');
 SELECT topo.create_graph('to_two');
 INSERT INTO topo.node (type, name, tier)
-SELECT CASE WHEN n % 7 = 0 THEN 'external' ELSE 'app' END, 'to-' || n, n % 3 FROM generate_series(0, 59) n;
+SELECT CASE WHEN n % 7 = 0 THEN 'external' WHEN n % 11 = 5 THEN 'address' ELSE 'app' END, 'to-' || n, n % 3 FROM generate_series(0, 59) n;
 CREATE TEMPORARY TABLE member AS SELECT id, row_number() OVER (ORDER BY id) - 1 AS n, topo.node_label(type, name) COLLATE "C" AS label, type, tier
 FROM topo.node WHERE name ~ '^to-';
 
@@ -35,7 +35,8 @@ CREATE FUNCTION pg_temp.followed(direction text) RETURNS TABLE (near bigint, far
 	SELECT dst, src, graph FROM link WHERE direction IN ('in', 'both')
 $$;
 
-CREATE FUNCTION pg_temp.oracle(start bigint[], direction text, k integer, tiers integer[])
+-- through: external nodes and addresses are gone on from.
+CREATE FUNCTION pg_temp.oracle(start bigint[], direction text, k integer, tiers integer[], through boolean)
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[]) LANGUAGE sql AS $$
 	WITH RECURSIVE edge AS MATERIALIZED (
 		SELECT * FROM pg_temp.followed(direction)
@@ -43,15 +44,16 @@ RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs tex
 		SELECT unnest(start), 0
 		UNION
 		SELECT e.far, w.depth + 1
-		FROM walk w JOIN edge e ON e.near = w.id JOIN member m ON m.id = e.far
-		WHERE w.depth < k AND (m.tier = ANY (tiers) OR m.id = ANY (start))
+		FROM walk w JOIN edge e ON e.near = w.id JOIN member m ON m.id = e.far JOIN member n ON n.id = w.id
+		WHERE w.depth < k AND (w.depth = 0 OR through OR n.type = 'app') AND (m.tier = ANY (tiers) OR m.id = ANY (start))
 	), least AS (
-		SELECT id, min(depth) AS depth FROM walk GROUP BY id
+		SELECT w.id, min(w.depth) AS depth, bool_or(w.depth = 0 OR through OR m.type = 'app') AS expanded
+		FROM walk w JOIN member m USING (id) GROUP BY w.id
 	), reached AS (
 		SELECT l.id, l.depth, min(p.id) AS parent,
 			   coalesce(array_agg(DISTINCT e.graph) FILTER (WHERE p.id IS NOT NULL), '{}') AS graphs
 		FROM least l LEFT JOIN edge e ON e.far = l.id AND l.depth > 0
-			 LEFT JOIN least p ON p.id = e.near AND p.depth = l.depth - 1
+			 LEFT JOIN least p ON p.id = e.near AND p.depth = l.depth - 1 AND p.expanded
 		GROUP BY l.id, l.depth
 	)
 	SELECT m.label, m.type, r.depth, p.label, r.graphs
@@ -60,23 +62,23 @@ RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs tex
 $$;
 
 -- One comparison of everything: rows in order, the count, and the lengths of paths.
-CREATE FUNCTION pg_temp.compare(a bigint, b bigint, direction text, k integer, tiers integer[])
+CREATE FUNCTION pg_temp.compare(a bigint, b bigint, direction text, k integer, tiers integer[], through boolean)
 RETURNS TABLE (rows bigint, same boolean, same_count boolean, same_path boolean) LANGUAGE plpgsql AS $$
 DECLARE
 	starts text[] := (SELECT array_agg(m.label ORDER BY m.n) FROM member m WHERE m.n IN (a, b));
 	ids bigint[] := (SELECT array_agg(m.id) FROM member m WHERE m.n IN (a, b));
 	filter jsonb := CASE WHEN cardinality(tiers) < 3 THEN jsonb_build_object('tier', tiers) END;
-	wanted text[] := (SELECT array_agg(o::text ORDER BY ordinality) FROM (SELECT row(o.node, o.node_type, o.depth, o.parent, o.graphs) AS o, ordinality FROM pg_temp.oracle(ids, direction, k, tiers) WITH ORDINALITY o) q);
+	wanted text[] := (SELECT array_agg(o::text ORDER BY ordinality) FROM (SELECT row(o.node, o.node_type, o.depth, o.parent, o.graphs) AS o, ordinality FROM pg_temp.oracle(ids, direction, k, tiers, through) WITH ORDINALITY o) q);
 	got text[] := (SELECT array_agg(t::text ORDER BY ordinality) FROM (SELECT row(t.node, t.node_type, t.depth, t.parent, t.graphs) AS t, ordinality
-				   FROM topo.traverse(starts, direction, k, ARRAY['to_one', 'to_two'], node_filter => filter) WITH ORDINALITY t) q);
+				   FROM topo.traverse(starts, direction, k, ARRAY['to_one', 'to_two'], node_filter => filter, through_external => through) WITH ORDINALITY t) q);
 	target text := (SELECT m.label FROM member m WHERE m.n = (a * 7 + b + 1) % 60);
 BEGIN
 	rows := cardinality(wanted);
 	same := got = wanted;
-	same_count := topo.reachable_count(starts, direction, k, ARRAY['to_one', 'to_two'], node_filter => filter) = rows - cardinality(ids);
-	same_path := (SELECT max(step) FROM topo.shortest_path(starts[1], target, ARRAY['to_one', 'to_two'], max_depth => k, direction => compare.direction))
+	same_count := topo.reachable_count(starts, direction, k, ARRAY['to_one', 'to_two'], node_filter => filter, through_external => through) = rows - cardinality(ids);
+	same_path := (SELECT max(step) FROM topo.shortest_path(starts[1], target, ARRAY['to_one', 'to_two'], max_depth => k, direction => compare.direction, through_external => through))
 				 IS NOT DISTINCT FROM
-				 (SELECT o.depth FROM pg_temp.oracle(ids[array_position(ids, (SELECT m.id FROM member m WHERE m.label = starts[1])):array_position(ids, (SELECT m.id FROM member m WHERE m.label = starts[1]))], direction, k, '{0,1,2}') o WHERE o.node = target);
+				 (SELECT o.depth FROM pg_temp.oracle(ids[array_position(ids, (SELECT m.id FROM member m WHERE m.label = starts[1])):array_position(ids, (SELECT m.id FROM member m WHERE m.label = starts[1]))], direction, k, '{0,1,2}', through) o WHERE o.node = target);
 	RETURN NEXT;
 END
 $$;
@@ -89,8 +91,8 @@ BEGIN
 	SELECT count(*), sum(c.rows), count(*) FILTER (WHERE (c.same AND c.same_count AND c.same_path) IS NOT TRUE)
 	INTO comparisons, rows, different
 	FROM unnest(ARRAY[0, 13, 59]) a, unnest(ARRAY['out', 'in', 'both']) d, unnest(ARRAY[0, 1, 2, 3, 9]) k,
-		 (VALUES ('{0,1,2}'::integer[]), ('{0,1}')) f (tiers),
-		 pg_temp.compare(a, (a * 5 + seed) % 60, d, k, f.tiers) c;
+		 (VALUES ('{0,1,2}'::integer[]), ('{0,1}')) f (tiers), unnest(ARRAY[false, true]) t,
+		 pg_temp.compare(a, (a * 5 + seed) % 60, d, k, f.tiers, t) c;
 END
 $$;
 SELECT edges, c.* FROM unnest(ARRAY[20, 60, 90, 150]) edges, pg_temp.compare_all(edges, edges) c;

@@ -18,35 +18,35 @@ note "seed $seed";
 
 $node->safe_psql('postgres', <<'EOT');
 SELECT topo.create_graph('o1'), topo.create_graph('o2');
-INSERT INTO topo.node (id, type, name, tier) SELECT i, CASE WHEN i % 5 = 0 THEN 'cluster' ELSE 'app' END, 'o' || i, i % 3 FROM generate_series(1, 40) i;
+INSERT INTO topo.node (id, type, name, tier) SELECT i, CASE WHEN i % 5 = 0 THEN 'cluster' WHEN i % 7 = 0 THEN 'external' WHEN i % 11 = 0 THEN 'address' ELSE 'app' END, 'o' || i, i % 3 FROM generate_series(1, 40) i;
 INSERT INTO topo.edge_type (id, name) VALUES (1, 'reads'), (2, 'writes');
 INSERT INTO topo_o1.link (level, src, dst, type)
 SELECT (CASE WHEN i % 3 = 0 THEN 'c' ELSE 'a' END)::"char", i % 37 + 1, i * 7 % 31 + 1, i % 2 FROM generate_series(1, 60) i ON CONFLICT DO NOTHING;
 INSERT INTO topo_o2.link (src, dst, type) SELECT i % 11 + 1, i * 5 % 29 + 1, i % 3 FROM generate_series(1, 30) i ON CONFLICT DO NOTHING;
 
 -- What all functions say, as one text
-CREATE FUNCTION public.answers(starts text[], target text, direction text, k integer, of_graphs text[], types text[], filter jsonb, at_level text)
+CREATE FUNCTION public.answers(starts text[], target text, direction text, k integer, of_graphs text[], types text[], filter jsonb, at_level text, through boolean)
 RETURNS text LANGUAGE sql AS $$
 	SELECT concat_ws(E'\n',
 		-- fetched one by one, in the order in which they come; the page below goes over a tuplestore
 		(SELECT string_agg(row(t.node, t.node_type, t.depth, t.parent, t.graphs)::text, E'\n')
-		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, node_filter => filter, level => at_level) t),
-		'count ' || topo.reachable_count(starts, direction, k, of_graphs, edge_types => types, node_filter => filter, level => at_level),
+		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, node_filter => filter, level => at_level, through_external => through) t),
+		'count ' || topo.reachable_count(starts, direction, k, of_graphs, edge_types => types, node_filter => filter, level => at_level, through_external => through),
 		(SELECT string_agg(t::text, E'\n' ORDER BY t.ordinality)
-		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, level => at_level, max_nodes => 4) WITH ORDINALITY t),
+		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, level => at_level, max_nodes => 4, through_external => through) WITH ORDINALITY t),
 		(SELECT string_agg(p::text, E'\n' ORDER BY p.step)
-		 FROM topo.shortest_path(starts[1], target, of_graphs, max_depth => k, direction => answers.direction, level => at_level, edge_types => types) p))
+		 FROM topo.shortest_path(starts[1], target, of_graphs, max_depth => k, direction => answers.direction, level => at_level, edge_types => types, through_external => through) p))
 $$;
-CREATE FUNCTION public.compare(starts text[], target text, direction text, k integer, of_graphs text[], types text[], filter jsonb, at_level text)
+CREATE FUNCTION public.compare(starts text[], target text, direction text, k integer, of_graphs text[], types text[], filter jsonb, at_level text, through boolean)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	of_snapshot text;
 	of_tables text;
 BEGIN
 	SET LOCAL topology.use_snapshot = on;
-	of_snapshot := public.answers(starts, target, direction, k, of_graphs, types, filter, at_level);
+	of_snapshot := public.answers(starts, target, direction, k, of_graphs, types, filter, at_level, through);
 	SET LOCAL topology.use_snapshot = off;
-	of_tables := public.answers(starts, target, direction, k, of_graphs, types, filter, at_level);
+	of_tables := public.answers(starts, target, direction, k, of_graphs, types, filter, at_level, through);
 	SET LOCAL topology.use_snapshot = on;
 	RETURN CASE WHEN of_snapshot = of_tables THEN 'same'
 				ELSE format(E'snapshot:\n%s\ntables:\n%s', of_snapshot, of_tables) END;
@@ -95,9 +95,10 @@ my %change = (
 	again => sub { my $g = graph(); my $i = id(); "WITH gone AS (DELETE FROM $g.link WHERE src = $i RETURNING *) INSERT INTO $g.link SELECT level, src, dst % 40 + 1, type FROM gone ON CONFLICT DO NOTHING" },
 	bulk => sub { my $g = graph(); my $i = int rand 1000; "INSERT INTO $g.link (src, dst) SELECT n, n FROM generate_series(100000 + $i, 112000 + $i) n ON CONFLICT DO NOTHING; DELETE FROM $g.link WHERE src > 99999" },
 	rename => sub { sprintf "UPDATE topo.node SET name = 'o%s' WHERE id = %d", pick('x', 'y') . id(), id() },
+	retype => sub { sprintf "UPDATE topo.node SET type = '%s' WHERE id = %d", pick('app', 'external', 'address'), id() },
 	forget => sub { sprintf 'DELETE FROM topo.node WHERE id = %d', 35 + rand 6 },
-	name => sub { my $i = 35 + int rand 6; "INSERT INTO topo.node (id, type, name) VALUES ($i, 'app', 'o$i') ON CONFLICT DO NOTHING" });
-my @changes = ((map { ($_) x 6 } qw(insert insert remove update move again)), qw(rename rename name forget bulk));
+	name => sub { my $i = 35 + int rand 6; "INSERT INTO topo.node (id, type, name) VALUES ($i, '@{[pick('app', 'external')]}', 'o$i') ON CONFLICT DO NOTHING" });
+my @changes = ((map { ($_) x 6 } qw(insert insert remove update move again)), qw(rename rename retype retype name name forget bulk));
 
 sub act
 {
@@ -142,9 +143,9 @@ sub compare
 {
 	my ($s) = @_;
 	my @known = split /\n/, $s->{session}->run("SELECT topo.node_label(type, name) FROM topo.node ORDER BY hashint8(id + $compared) LIMIT 3");
-	my $call = sprintf "SELECT public.compare('{%s}', '%s', '%s', %s, '{%s}', %s, %s, '%s')",
+	my $call = sprintf "SELECT public.compare('{%s}', '%s', '%s', %s, '{%s}', %s, %s, '%s', %s)",
 	  join(',', @known[ 0 .. int rand 2 ]), $known[2], pick('out', 'in', 'both'), pick('NULL', 1, 2, 3), pick('o1', 'o2', 'o1,o2'),
-	  pick('NULL', 'NULL', "'{calls}'", "'{calls,writes}'"), pick('NULL', 'NULL', q('{"tier": [0, 1]}')), pick('app', 'app', 'cluster');
+	  pick('NULL', 'NULL', "'{calls}'", "'{calls,writes}'"), pick('NULL', 'NULL', q('{"tier": [0, 1]}')), pick('app', 'app', 'cluster'), pick('false', 'false', 'true');
 	my $answer = $s->{session}->run($call);
 
 	push @trace, "$s->{number}: $call";
