@@ -19,13 +19,14 @@ CREATE FUNCTION topo.traverse(
 	max_nodes   integer DEFAULT NULL,
 	after       text DEFAULT NULL,
 	level       text DEFAULT NULL,
-	through_external boolean DEFAULT false)
+	through_external boolean DEFAULT false,
+	time_limit  interval DEFAULT NULL)
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'topo_traverse';
-COMMENT ON FUNCTION topo.traverse(text[], text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean) IS
+COMMENT ON FUNCTION topo.traverse(text[], text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval) IS
 'breadth first from the start nodes: each node once, at its least depth, ordered by depth and then label (by its bytes); parent is the one with the least id of the nodes that it was reached from, graphs are all that know an edge to it from any node of the depth before; start nodes have depth 0, no parent and no graphs.
 direction: out (what a node calls), in (who calls it) or both.
 graphs: NULL is network, ipc and trace, or all graphs where there is no service map.
@@ -34,7 +35,8 @@ node_filter: {"tier": 1, "domain": "payments", "type": ["app", "external"], "pro
 edge_limit: at most so many neighbours are followed from each node, counted before node_filter, the first in edge_order: busiest (most requests, then connections, then bytes, in the live windows), latest (seen last) or name.
 max_nodes, after: a page of at most max_nodes rows that begins after the node "after", the last of the page before.
 level: app or cluster; NULL is cluster if a start node is one, else app.
-through_external: external nodes and addresses are gone on from too; else they are returned, but only start nodes of these types are expanded';
+through_external: external nodes and addresses are gone on from too; else they are returned, but only start nodes of these types are expanded.
+time_limit: the search ends after so long, and a NOTICE says how far it came; what it had found by then is returned, of the last depth with the parents and graphs known by then. Naming what was found comes on top';
 
 CREATE FUNCTION topo.reachable_count(
 	start       text[],
@@ -45,13 +47,14 @@ CREATE FUNCTION topo.reachable_count(
 	edge_types  text[] DEFAULT NULL,
 	node_filter jsonb DEFAULT NULL,
 	level       text DEFAULT NULL,
-	through_external boolean DEFAULT false)
+	through_external boolean DEFAULT false,
+	time_limit  interval DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'topo_reachable_count';
-COMMENT ON FUNCTION topo.reachable_count(text[], text, integer, text[], tstzrange, text[], jsonb, text, boolean) IS
+COMMENT ON FUNCTION topo.reachable_count(text[], text, integer, text[], tstzrange, text[], jsonb, text, boolean, interval) IS
 'how many nodes traverse() reaches, the start nodes not counted; no label is looked up and no row is made';
 
 CREATE FUNCTION topo.shortest_path(
@@ -88,7 +91,8 @@ CREATE FUNCTION topo.upstream(
 	max_nodes   integer DEFAULT NULL,
 	after       text DEFAULT NULL,
 	level       text DEFAULT NULL,
-	through_external boolean DEFAULT false)
+	through_external boolean DEFAULT false,
+	time_limit  interval DEFAULT NULL)
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
 LANGUAGE sql STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
@@ -96,10 +100,10 @@ AS $$
 	-- the first page has the node itself, which is no answer
 	SELECT t.*
 	FROM topo.traverse(ARRAY[$1], 'in', $2, $3, $4, $5, $6, $7, $8,
-					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11, $12) t
+					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11, $12, $13) t
 	WHERE t.depth > 0
 $$;
-COMMENT ON FUNCTION topo.upstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean) IS
+COMMENT ON FUNCTION topo.upstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval) IS
 'who calls a node, who calls those, and so on, without the node itself. The arguments are those of traverse()';
 
 CREATE FUNCTION topo.downstream(
@@ -114,7 +118,8 @@ CREATE FUNCTION topo.downstream(
 	max_nodes   integer DEFAULT NULL,
 	after       text DEFAULT NULL,
 	level       text DEFAULT NULL,
-	through_external boolean DEFAULT false)
+	through_external boolean DEFAULT false,
+	time_limit  interval DEFAULT NULL)
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
 LANGUAGE sql STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
@@ -122,10 +127,10 @@ AS $$
 	-- the first page has the node itself, which is no answer
 	SELECT t.*
 	FROM topo.traverse(ARRAY[$1], 'out', $2, $3, $4, $5, $6, $7, $8,
-					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11, $12) t
+					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11, $12, $13) t
 	WHERE t.depth > 0
 $$;
-COMMENT ON FUNCTION topo.downstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean) IS
+COMMENT ON FUNCTION topo.downstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval) IS
 'what a node calls, what those call, and so on, without the node itself. The arguments are those of traverse()';
 
 CREATE FUNCTION topo.blast_radius(
@@ -135,13 +140,14 @@ CREATE FUNCTION topo.blast_radius(
 	edge_types  text[] DEFAULT NULL,
 	node_filter jsonb DEFAULT NULL,
 	level       text DEFAULT NULL,
-	through_external boolean DEFAULT false)
+	through_external boolean DEFAULT false,
+	time_limit  interval DEFAULT NULL)
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
 LANGUAGE sql STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT t.* FROM topo.traverse(ARRAY[$1], 'in', NULL, $2, $3, $4, $5, level => $6, through_external => $7) t
+	SELECT t.* FROM topo.traverse(ARRAY[$1], 'in', NULL, $2, $3, $4, $5, level => $6, through_external => $7, time_limit => $8) t
 	WHERE t.depth > 0
 $$;
-COMMENT ON FUNCTION topo.blast_radius(text, text[], tstzrange, text[], jsonb, text, boolean) IS
+COMMENT ON FUNCTION topo.blast_radius(text, text[], tstzrange, text[], jsonb, text, boolean, interval) IS
 'what is hit when a node fails: everything upstream of it, transitively, without the node itself. The arguments are those of traverse()';

@@ -23,6 +23,7 @@ typedef struct sink_receiver
 	DestReceiver base;
 	row_sink sink;
 	void *context;
+	const bool *stop;
 } sink_receiver;
 
 static bool
@@ -32,7 +33,7 @@ sink_receive(TupleTableSlot *slot, DestReceiver *self)
 
 	slot_getallattrs(slot);
 	receiver->sink(receiver->context, slot);
-	return true;
+	return receiver->stop == NULL || !*receiver->stop;
 }
 
 static void
@@ -87,6 +88,7 @@ query_run(SPIPlanPtr plan, const query_args *args, row_sink sink, void *context)
 				 .mydest = DestTuplestore},
 		.sink = sink,
 		.context = context,
+		.stop = args->stop,
 	};
 	SPIExecuteOptions options = {
 		.params = args->count > 0 ? make_params(args) : NULL,

@@ -30,6 +30,7 @@ typedef struct query_args
 	Oid types[QUERY_MAX_ARGS];
 	Datum values[QUERY_MAX_ARGS];
 	bool nulls[QUERY_MAX_ARGS];
+	const bool *stop; /* once it is set, no more rows are wanted; or NULL */
 } query_args;
 
 /*

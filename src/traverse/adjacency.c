@@ -15,6 +15,9 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+/* Edges between two looks for an interrupt. */
+#define EDGES_BETWEEN_LOOKS 4096
+
 typedef struct gathered_edge
 {
 	int64 source;
@@ -71,6 +74,7 @@ compare_edges(const void *a, const void *b)
 	const gathered_edge *left = a;
 	const gathered_edge *right = b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (left->source != right->source)
 		return left->source < right->source ? -1 : 1;
 	return (left->target > right->target) - (left->target < right->target);
@@ -102,6 +106,7 @@ compare_ids(const void *a, const void *b)
 	int64 left = *(const int64 *) a;
 	int64 right = *(const int64 *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return (left > right) - (left < right);
 }
 
@@ -155,6 +160,8 @@ lay_out_edges(adjacency *map, const gathering *edges)
 		MemoryContextAllocHuge(CurrentMemoryContext, Max(edges->count, 1) * sizeof(uint64));
 	for (size_t i = 0; i < edges->count; i++)
 	{
+		if (i % EDGES_BETWEEN_LOOKS == 0)
+			CHECK_FOR_INTERRUPTS();
 		while (map->ids[source] != edges->edges[i].source)
 			source++;
 		map->out_begin[source + 1]++;
@@ -176,8 +183,11 @@ lay_out_reverse(adjacency *map)
 	sum_up(map->in_begin, map->node_count);
 	memcpy(next, map->in_begin, map->node_count * sizeof(uint32));
 	for (uint32 node = 0; node < map->node_count; node++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		for (uint32 i = map->out_begin[node]; i < map->out_begin[node + 1]; i++)
 			map->in[next[map->out[i]]++] = node;
+	}
 	pfree(next);
 }
 
@@ -189,9 +199,13 @@ drop_closed(gathering *edges, const adjacency *map)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < edges->count && closed_count > 0; i++)
+	{
+		if (i % EDGES_BETWEEN_LOOKS == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (!closed_nodes_have(closed, closed_count, edges->edges[i].source) &&
 			!closed_nodes_have(closed, closed_count, edges->edges[i].target))
 			edges->edges[kept++] = edges->edges[i];
+	}
 	if (closed_count > 0)
 		edges->count = kept;
 	pfree(closed);

@@ -8,6 +8,7 @@
 #include "store/query.h"
 
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -60,6 +61,7 @@ compare_ids(const void *a, const void *b)
 	int64 left = *(const int64 *) a;
 	int64 right = *(const int64 *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	return (left > right) - (left < right);
 }
 

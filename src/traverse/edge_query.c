@@ -220,6 +220,7 @@ edge_query_args(const edge_scope *scope)
 		.types = {INT8ARRAYOID, INT4ARRAYOID},
 		.values = {(Datum) 0, scope->types},
 		.nulls = {true, !scope->typed},
+		.stop = scope->budget != NULL ? &scope->budget->over : NULL,
 	};
 
 	return args;

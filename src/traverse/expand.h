@@ -16,6 +16,7 @@
 #define TOPOLOGY_TRAVERSE_EXPAND_H
 
 #include "store/query.h"
+#include "traverse/time_budget.h"
 
 /* Graphs are bits of a 64-bit set, in the order of edge_scope.graphs. */
 #define EDGE_MAX_GRAPHS 64
@@ -60,6 +61,8 @@ typedef struct edge_scope
 	edge_order order;
 
 	bool through_closed; /* closed nodes (closed_nodes.h) are gone on from too */
+
+	time_budget *budget; /* or NULL; whoever is over it hands no more edges over */
 } edge_scope;
 
 /*

@@ -17,6 +17,7 @@ typedef struct ranked_source
 	edge_source base;
 	SPIPlanPtr plan;
 	query_args args;
+	time_budget *budget;
 } ranked_source;
 
 typedef struct edge_target
@@ -40,7 +41,7 @@ ranked_expand(edge_source *base, const int64 *frontier, size_t count, edge_sink 
 	ranked_source *source = (ranked_source *) base;
 	edge_target target = {.sink = sink, .context = context};
 
-	for (size_t begin = 0; begin < count; begin += QUERY_CHUNK)
+	for (size_t begin = 0; begin < count && !time_is_over(source->budget); begin += QUERY_CHUNK)
 	{
 		ArrayType *chunk = query_bigint_array(frontier + begin, Min(QUERY_CHUNK, count - begin));
 
@@ -57,6 +58,7 @@ edge_source_open_ranked(const edge_scope *scope)
 	ranked_source *source = palloc0(sizeof(ranked_source));
 
 	source->base.expand = ranked_expand;
+	source->budget = scope->budget;
 	source->args = edge_query_args(scope);
 	source->plan =
 		query_prepare(edge_query_text(scope), source->args.count, source->args.types, QUERY_ONCE);

@@ -143,6 +143,7 @@ expand_graph(const edge_scope *scope, int graph, edge_direction direction, Array
 	query_args args = {
 		.count = scope->typed ? 3 : 2,
 		.values = {CharGetDatum(scope->level), PointerGetDatum(frontier), scope->types},
+		.stop = scope->budget != NULL ? &scope->budget->over : NULL,
 	};
 
 	memcpy(args.types, link_types, sizeof(link_types));
@@ -153,7 +154,7 @@ expand_graph(const edge_scope *scope, int graph, edge_direction direction, Array
 static void
 expand_all_graphs(const edge_scope *scope, ArrayType *frontier, edge_sink sink, void *context)
 {
-	for (int graph = 0; graph < scope->graph_count; graph++)
+	for (int graph = 0; graph < scope->graph_count && !time_is_over(scope->budget); graph++)
 	{
 		if (scope->direction & EDGE_OUT)
 			expand_graph(scope, graph, EDGE_OUT, frontier, sink, context);
@@ -185,7 +186,7 @@ tables_expand(edge_source *source, const int64 *frontier, size_t count, edge_sin
 {
 	const edge_scope *scope = ((tables_source *) source)->scope;
 
-	for (size_t begin = 0; begin < count; begin += QUERY_CHUNK)
+	for (size_t begin = 0; begin < count && !time_is_over(scope->budget); begin += QUERY_CHUNK)
 		expand_chunk(scope, frontier + begin, Min(QUERY_CHUNK, count - begin), sink, context);
 }
 

@@ -6,6 +6,9 @@
  * whole range at every depth.  Instead the range is read once, when the source
  * is opened, and its distinct edges are held in memory, ordered by their near
  * node: 24 bytes an edge and direction, whatever the number of its windows.
+ *
+ * Where the time is over before the range is read, there are no edges: from a part
+ * of them depths would be wrong.
  */
 #include "postgres.h"
 
@@ -27,7 +30,11 @@ typedef struct windows_source
 	window_edge *edges; /* ordered by near */
 	size_t count;
 	size_t capacity;
+	time_budget *budget;
 } windows_source;
+
+/* Edges between two looks at the clock. */
+#define EDGES_BETWEEN_LOOKS 1024
 
 static void
 hold_edge(void *context, TupleTableSlot *slot)
@@ -35,6 +42,8 @@ hold_edge(void *context, TupleTableSlot *slot)
 	windows_source *source = context;
 	window_edge *edge;
 
+	if (source->count % EDGES_BETWEEN_LOOKS == 0 && time_is_over(source->budget))
+		return;
 	if (source->count == source->capacity)
 	{
 		source->capacity *= 2;
@@ -74,6 +83,8 @@ windows_expand(edge_source *base, const int64 *frontier, size_t count, edge_sink
 	for (size_t i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (source->budget != NULL && source->budget->over)
+			return;
 		for (size_t e = first_edge(source, frontier[i]);
 			 e < source->count && source->edges[e].near == frontier[i]; e++)
 			sink(context, source->edges[e].near, source->edges[e].far, source->edges[e].graphs);
@@ -88,8 +99,11 @@ edge_source_open_windows(const edge_scope *scope)
 	SPIPlanPtr plan = query_prepare(edge_query_text(scope), args.count, args.types, QUERY_ONCE);
 
 	source->base.expand = windows_expand;
+	source->budget = scope->budget;
 	source->capacity = 1024;
 	source->edges = palloc(source->capacity * sizeof(window_edge));
 	query_run(plan, &args, hold_edge, source);
+	if (time_is_over(source->budget))
+		source->count = 0;
 	return &source->base;
 }

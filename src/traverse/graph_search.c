@@ -11,7 +11,7 @@
  *
  * Any other view is searched link by link, and parents are compared.
  *
- * Interrupts are heeded every few thousand nodes.
+ * Interrupts and the clock are heeded every few thousand nodes.
  */
 #include "postgres.h"
 
@@ -130,6 +130,14 @@ goes_on(const uint64 *closed, uint32 node)
 	return closed == NULL || !view_bit(closed, node);
 }
 
+/* Heed interrupts; whether the time is over. */
+static bool
+must_stop(const graph_search *search)
+{
+	CHECK_FOR_INTERRUPTS();
+	return time_is_over(search->budget);
+}
+
 /* Links at the frontier. */
 static uint64
 frontier_links(const graph_search *search, const plain_rows *rows)
@@ -181,8 +189,8 @@ step_forward(graph_search *search, const plain_rows *rows)
 	{
 		uint32 node = search->order[i];
 
-		if (i % INTERRUPT_NODES == 0)
-			CHECK_FOR_INTERRUPTS();
+		if (i % INTERRUPT_NODES == 0 && must_stop(search))
+			break;
 		if (node < rows->count && goes_on(closed, node))
 			count = reach_from(search, rows, node, count);
 	}
@@ -247,8 +255,8 @@ step_backward(graph_search *search, const plain_rows *rows)
 	mark_frontier(search);
 	for (size_t word = 0; word <= rows->count / 64; word++)
 	{
-		if (word % (INTERRUPT_NODES / 64) == 0)
-			CHECK_FOR_INTERRUPTS();
+		if (word % (INTERRUPT_NODES / 64) == 0 && must_stop(search))
+			break;
 		reach_word(search, rows, word);
 	}
 }
@@ -305,8 +313,8 @@ reach_along(graph_search *search, const view_graph *graph, csr_direction directi
 
 	for (size_t i = frontier_begin(search); i < end; i++)
 	{
-		if (i % INTERRUPT_NODES == 0)
-			CHECK_FOR_INTERRUPTS();
+		if (i % INTERRUPT_NODES == 0 && must_stop(search))
+			break;
 		if (goes_on(closed, search->order[i]))
 			view_each_link(graph, search->order[i], direction, reach, search);
 	}
@@ -362,8 +370,7 @@ search_step(graph_search *search)
 {
 	size_t begin = search->count;
 
-	CHECK_FOR_INTERRUPTS();
-	if (frontier_begin(search) == search->count)
+	if (frontier_begin(search) == search->count || must_stop(search))
 		return false;
 	if (search->view->graph_count == 0)
 		;

@@ -27,6 +27,7 @@ typedef struct graph_search
 	const link_view *view;
 	edge_direction direction;
 	node_filter *filter; /* or NULL */
+	time_budget *budget; /* or NULL; the caller's to set */
 	uint64 *visited;     /* a bit a node: reached, or rejected by the filter */
 	uint64 *fresh;       /* reached at this depth, while it is searched; NULL: not needed */
 	uint64 *frontier;    /* the frontier as bits, when it is searched from the other side */
@@ -53,7 +54,10 @@ extern graph_search *search_begin(const link_view *view, edge_direction directio
 								  search_memory memory, node_filter *filter, const uint32 *start,
 								  size_t start_count);
 
-/* Search the next depth; false: there is nothing more. */
+/*
+ * Search the next depth; false: there is nothing more, or the time is over.  Then the
+ * depth has what was found of it, and parents and graphs known from that.
+ */
 extern bool search_step(graph_search *search);
 
 /* Whether a node was reached, and was not rejected. */

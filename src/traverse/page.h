@@ -34,14 +34,16 @@ page_is_complete(page *wanted, size_t reached, bool found_after)
 	return reached - wanted->reached_by_after >= (size_t) wanted->max_nodes;
 }
 
-/* Raise that "after" was not reached. */
+/* Raise that "after" was not reached; partial: the search ended at its time limit. */
 static inline void
-page_raise_missing(const page *wanted)
+page_raise_missing(const page *wanted, bool partial)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("node \"%s\" is not in the result that is paged", wanted->label),
-					errhint("Give the last node of the page before, with the other arguments "
-							"unchanged; if the map has changed, begin again without after.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("node \"%s\" is not in the result that is paged", wanted->label),
+			 partial ? errhint("The search ended at its time limit before it came there.")
+					 : errhint("Give the last node of the page before, with the other arguments "
+							   "unchanged; if the map has changed, begin again without after.")));
 }
 
 #endif /* TOPOLOGY_TRAVERSE_PAGE_H */

@@ -251,6 +251,7 @@ compare_members(const void *a, const void *b)
 	const member *right = b;
 	int order;
 
+	CHECK_FOR_INTERRUPTS();
 	if (left->size != right->size)
 		return left->size > right->size ? -1 : 1;
 	order = compare_labels(left->first, right->first);

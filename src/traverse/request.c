@@ -12,6 +12,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 static kept_query graphs_query = {
 	.text = "SELECT g.name, g.schema_name FROM topo.graph g"
@@ -49,6 +50,8 @@ request_init(traverse_request *request)
 	request->scope.direction = EDGE_OUT;
 	request->scope.level = 'a';
 	request->scope.limit = -1;
+	request->scope.budget = &request->budget;
+	request->budget.deadline = DT_NOEND;
 	request->max_depth = -1;
 }
 
@@ -158,6 +161,23 @@ request_level(traverse_request *request, FunctionCallInfo fcinfo, int index)
 		request->scope.level =
 			levels[get_word(fcinfo, index, "level", words,
 							"It is \"app\" or \"cluster\"; NULL follows the start nodes.")];
+}
+
+void
+request_time_limit(traverse_request *request, FunctionCallInfo fcinfo, int index)
+{
+	static const Interval none = {0};
+
+	if (PG_ARGISNULL(index))
+		return;
+	if (DatumGetBool(
+			DirectFunctionCall2(interval_le, PG_GETARG_DATUM(index), IntervalPGetDatum(&none))))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("time_limit must be more than nothing"),
+						errhint("Give a time such as '500 ms', or NULL for no limit.")));
+	request->budget.deadline = DatumGetTimestampTz(
+		DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()),
+							PG_GETARG_DATUM(index)));
 }
 
 bool

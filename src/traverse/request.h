@@ -22,6 +22,7 @@ typedef struct traverse_request
 	edge_scope scope;
 	int32 max_depth; /* or -1 */
 	node_filter *filter;
+	time_budget budget;
 } traverse_request;
 
 /* A request for everything: no bounds, no filter, live, out. */
@@ -37,6 +38,9 @@ extern void request_edge_order(traverse_request *request, FunctionCallInfo fcinf
 
 /* After the start nodes, which decide where the argument is NULL. */
 extern void request_level(traverse_request *request, FunctionCallInfo fcinfo, int index);
+
+/* The time that the search may take from now on. */
+extern void request_time_limit(traverse_request *request, FunctionCallInfo fcinfo, int index);
 
 /* Whether a flag is set; NULL: it is not. */
 extern bool request_flag(FunctionCallInfo fcinfo, int index);

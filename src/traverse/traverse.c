@@ -18,6 +18,9 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+/* Edges between two looks at the clock. */
+#define EDGES_BETWEEN_LOOKS 1024
+
 /* Multiplicative hashing (Knuth, TAOCP 6.4): ids are dense and need spreading only. */
 static inline uint32
 hash_id(int64 id)
@@ -76,8 +79,12 @@ reach(traversal *result, int64 id, int64 parent)
 static void
 take_edge(void *context, int64 near, int64 far, uint64 graphs)
 {
-	traverse_node *node = reach(context, far, near);
+	traversal *result = context;
+	traverse_node *node;
 
+	if (++result->edges % EDGES_BETWEEN_LOOKS == 0)
+		(void) time_is_over(result->budget);
+	node = reach(result, far, near);
 	if (node != NULL)
 	{
 		node->parent = Min(node->parent, near);
@@ -128,6 +135,7 @@ static bool
 is_finished(const traversal *result, const traverse_goal *goal)
 {
 	return result->frontier.count == 0 || result->depth == goal->max_depth ||
+		   time_is_over(result->budget) ||
 		   (goal->enough != NULL && goal->enough(goal->enough_context, result));
 }
 
@@ -136,6 +144,7 @@ traverse_run(edge_source *source, const traverse_goal *goal)
 {
 	traversal *result = palloc0(sizeof(traversal));
 
+	result->budget = goal->budget;
 	result->nodes = traverse_nodes_create(CurrentMemoryContext, 64, NULL);
 	id_vector_create(&result->frontier);
 	id_vector_create(&result->next);

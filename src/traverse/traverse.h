@@ -37,9 +37,11 @@ typedef struct id_vector
 typedef struct traversal
 {
 	struct traverse_nodes_hash *nodes;
-	int32 depth;        /* the deepest level that was searched */
-	size_t started;     /* distinct start nodes */
-	size_t reached;     /* nodes reached, start nodes among them, rejected ones not */
+	int32 depth;    /* the deepest level that was searched */
+	size_t started; /* distinct start nodes */
+	size_t reached; /* nodes reached, start nodes among them, rejected ones not */
+	size_t edges;   /* handed over by the source */
+	time_budget *budget;
 	id_vector frontier; /* the nodes at depth */
 	id_vector next;
 } traversal;
@@ -51,6 +53,7 @@ typedef struct traverse_goal
 	int32 max_depth;     /* or -1 */
 	node_filter *filter; /* or NULL; start nodes are exempt from it */
 	bool through_closed; /* else closed nodes, start nodes exempt, are not expanded */
+	time_budget *budget; /* or NULL */
 
 	/* Asked after each depth whether to stop there; may be NULL. */
 	bool (*enough)(void *context, const traversal *result);
@@ -58,7 +61,9 @@ typedef struct traverse_goal
 } traverse_goal;
 
 /*
- * Search until nothing new is found, max_depth is reached, or it is enough.
+ * Search until nothing new is found, max_depth is reached, it is enough, or the time
+ * is over.  Then the last depth has what was found of it, and the parents and graphs
+ * known from that.
  * A node is expanded once at the most.  Costs 48 bytes to 96 bytes of memory a node, in
  * CurrentMemoryContext.
  */

@@ -60,6 +60,7 @@ compare_rows(const void *a, const void *b)
 	const traverse_node *left = *(traverse_node *const *) a;
 	const traverse_node *right = *(traverse_node *const *) b;
 
+	CHECK_FOR_INTERRUPTS();
 	if (left->depth != right->depth)
 		return left->depth < right->depth ? -1 : 1;
 	return node_label_compare(label_of(left), label_of(right));
@@ -84,7 +85,7 @@ first_depth(const traversal *result, const page *wanted)
 		return 0;
 	after = traverse_find(result, wanted->after);
 	if (after == NULL || after->depth == TRAVERSE_REJECTED)
-		page_raise_missing(wanted);
+		page_raise_missing(wanted, result->budget->over);
 	return after->depth;
 }
 
@@ -156,6 +157,7 @@ read_traverse_arguments(traverse_request *request, FunctionCallInfo fcinfo)
 	request_edge_order(request, fcinfo, 8);
 	request_level(request, fcinfo, 11);
 	request->scope.through_closed = request_flag(fcinfo, 12);
+	request_time_limit(request, fcinfo, 13);
 }
 
 static page
@@ -181,11 +183,15 @@ run_request(const traverse_request *request, page *wanted)
 		.max_depth = request->max_depth,
 		.filter = request->filter,
 		.through_closed = request->scope.through_closed,
+		.budget = request->scope.budget,
 		.enough = wanted != NULL ? page_is_full : NULL,
 		.enough_context = wanted,
 	};
 
-	return traverse_run(edge_source_open(&request->scope), &goal);
+	traversal *result = traverse_run(edge_source_open(&request->scope), &goal);
+
+	time_budget_report(&request->budget, result->reached, result->depth);
+	return result;
 }
 
 static void
@@ -267,6 +273,7 @@ topo_reachable_count(PG_FUNCTION_ARGS)
 	request_filter(&request, fcinfo, 6);
 	request_level(&request, fcinfo, 7);
 	request.scope.through_closed = request_flag(fcinfo, 8);
+	request_time_limit(&request, fcinfo, 9);
 	view = link_view_open(&request.scope, request.start, request.start_count, false);
 	count = view != NULL ? count_in_view(view, &request) : count_in_tables(&request);
 	SPI_finish();

@@ -158,6 +158,7 @@ compare_labels(const void *a, const void *b, void *context)
 	bool has_left = view_names_get(context, *(const uint32 *) a, &left);
 	bool has_right = view_names_get(context, *(const uint32 *) b, &right);
 
+	CHECK_FOR_INTERRUPTS();
 	if (!has_left || !has_right)
 		return has_right - has_left;
 	return node_label_compare(left.label, right.label);

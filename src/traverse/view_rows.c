@@ -30,9 +30,11 @@ static graph_search *
 begin(const link_view *view, const traverse_request *request, search_memory memory)
 {
 	uint32 *start = start_nodes(view, request);
+	graph_search *search = search_begin(view, request->scope.direction, memory, request->filter,
+										start, request->start_count);
 
-	return search_begin(view, request->scope.direction, memory, request->filter, start,
-						request->start_count);
+	search->budget = request->scope.budget;
+	return search;
 }
 
 int64
@@ -42,6 +44,7 @@ count_in_view(const link_view *view, const traverse_request *request)
 
 	while (search->depth != request->max_depth && search_step(search))
 		;
+	time_budget_report(&request->budget, search->count, search->depth);
 	return (int64) (search->count - search->started);
 }
 
@@ -75,7 +78,7 @@ first_depth(const graph_search *search, const page *wanted)
 	for (size_t i = 0; i < search->count; i++)
 		if (search->order[i] == after)
 			return search_depth_at(search, i);
-	page_raise_missing(wanted);
+	page_raise_missing(wanted, search->budget->over);
 	return 0;
 }
 
@@ -145,6 +148,7 @@ view_rows_open(const link_view *view, const traverse_request *request, page *wan
 	graph_search *search = run(view, request, wanted);
 	size_t known;
 
+	time_budget_report(&request->budget, search->count, search->depth);
 	rows->memory = CurrentMemoryContext;
 	rows->search = search;
 	rows->wanted = wanted;

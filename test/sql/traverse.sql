@@ -171,6 +171,8 @@ SELECT call, r.* FROM unnest(ARRAY[
 	$$traverse('{tv-web}', after => 'tv-island')$$,
 	$$traverse('{tv-web}', after => 'tv-pay', node_filter => '{"tier": 1}')$$,
 	$$traverse('{tv-web}', level => 'pod')$$,
+	$$traverse('{tv-web}', time_limit => '0')$$,
+	$$traverse('{tv-web}', time_limit => '-1 ms')$$,
 	$$upstream(NULL)$$,
 	$$upstream('tv-nobody')$$,
 	$$upstream('tv-web', -1)$$,
@@ -184,7 +186,8 @@ SELECT call, r.* FROM unnest(ARRAY[
 	$$reachable_count('{tv-web}', during => 'empty')$$,
 	$$reachable_count('{tv-web}', edge_types => '{tv-type}')$$,
 	$$reachable_count('{tv-web}', node_filter => '"app"')$$,
-	$$reachable_count('{tv-web}', level => 'pod')$$
+	$$reachable_count('{tv-web}', level => 'pod')$$,
+	$$reachable_count('{tv-web}', time_limit => '-1 day')$$
 ]) call, pg_temp.refused('SELECT * FROM topo.' || call) r;
 \pset format aligned
 

@@ -94,6 +94,17 @@ SELECT count(*) FROM topo.traverse('{tl-page-0}', graphs => '{tl_pages}', max_no
 SELECT count(*) FROM topo.traverse('{tl-page-0}', graphs => '{tl_pages}', after => 'tl-page-0');
 SELECT count(*) FROM topo.traverse('{tl-page-0}', graphs => '{tl_pages}', max_depth => 1, max_nodes => 9, after => 'tl-page-2');
 
+-- A search that is over its time says how far it came, and returns what it has.
+SET client_min_messages = notice;
+SELECT node, depth FROM topo.traverse('{tl-page-0}', graphs => '{tl_pages}', time_limit => '1 microsecond');
+SELECT topo.reachable_count('{tl-page-0,tl-page-1}', graphs => '{tl_pages}', time_limit => '1 microsecond');
+SELECT * FROM topo.downstream('tl-page-0', graphs => '{tl_pages}', time_limit => '1 microsecond');
+SELECT node FROM topo.traverse('{tl-hub}', graphs => '{tl_one}', during => tstzrange(now() - interval '1 day', now()), time_limit => '1 microsecond');
+SELECT node FROM topo.traverse('{tl-hub}', graphs => '{tl_one}', edge_limit => 1, time_limit => '1 microsecond');
+SELECT node FROM topo.traverse('{tl-page-0}', graphs => '{tl_pages}', after => 'tl-page-1', time_limit => '1 microsecond');
+SELECT count(*) FROM topo.traverse('{tl-page-0}', graphs => '{tl_pages}', time_limit => '1 hour');
+SET client_min_messages = warning;
+
 SELECT topo.drop_graph(g) FROM unnest(ARRAY['tl_one', 'tl_two', 'tl_pages']) g;
 DELETE FROM topo.node WHERE name ~ '^tl-' AND type = 'cluster';
 DELETE FROM topo.node WHERE name ~ '^tl-';
