@@ -25,7 +25,7 @@ SELECT topo.take_snapshot('g');
 EOT
 my $one = Topology::Session->new($node);
 
-# Halve the limit until a search does not come to its end in it: what it returns then is
+# Halve the limit until a search does not find all in it: what it returns then is
 # a part of the whole, at the same depths, and as many as it says.
 sub is_cut
 {
@@ -34,16 +34,16 @@ sub is_cut
 	my $began = time;
 	my %whole = map { $_ => 1 } split /\n/, $one->run("$call)");
 	my $limit = int(1e6 * (time - $began));
-	my ($answer, $notice, $took);
+	my ($notice, $took, @part);
 
 	do
 	{
 		$limit = int($limit / 2) || 1;
 		$began = time;
-		($answer, $notice) = $one->ask("$call, time_limit => '$limit us')");
+		(my $answer, $notice) = $one->ask("$call, time_limit => '$limit us')");
 		$took = time - $began;
-	} until ($notice =~ /NOTICE/ || $limit == 1);
-	my @part = split /\n/, $answer;
+		@part = split /\n/, $answer;
+	} until (@part < keys %whole || $limit == 1);
 	my ($reached, $depth) = $notice =~ /It reached (\d+) nodes?, and was at depth (\d+)/;
 	my ($deepest) = sort { $b <=> $a } map { /\|(\d+)/ } @part;
 
