@@ -203,7 +203,6 @@ next_node(view_rows *rows, uint32 *node, node_name *name)
 	{
 		if (rows->next == rows->count)
 		{
-			CHECK_FOR_INTERRUPTS();
 			if (rows->depth == rows->search->depth)
 				return false;
 			begin_depth(rows, rows->depth + 1);
@@ -224,6 +223,7 @@ view_rows_next(view_rows *rows, Datum values[TRAVERSE_COLUMNS], bool nulls[TRAVE
 	uint32 node;
 	bool found;
 
+	CHECK_FOR_INTERRUPTS();
 	if (rows->rows_left == 0)
 		return false;
 	old = MemoryContextSwitchTo(rows->memory);
