@@ -10,6 +10,7 @@
 
 #include "traverse/adjacency.h"
 #include "traverse/closed_nodes.h"
+#include "traverse/memory_limit.h"
 #include "traverse/traverse.h"
 
 #include "miscadmin.h"
@@ -34,17 +35,6 @@ typedef struct gathering
 	edge_sink sink; /* whom edges are handed on to, or NULL */
 	void *sink_context;
 } gathering;
-
-void
-memory_check(MemoryContext memory)
-{
-	Size limit = (Size) (work_mem * hash_mem_multiplier * 1024.0);
-
-	if (MemoryContextMemAllocated(memory, true) > Max(limit, work_mem * (Size) 1024))
-		ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-						errmsg("the search needs more memory than work_mem allows"),
-						errhint("Bound its depth or name fewer graphs, or raise work_mem.")));
-}
 
 static void
 gather(gathering *edges, int64 source, int64 target, uint64 graphs)

@@ -47,10 +47,4 @@ extern uint32 adjacency_find(const adjacency *map, int64 id);
 /* The graphs that know an edge; 0: there is none. */
 extern uint64 adjacency_graphs(const adjacency *map, uint32 source, uint32 target);
 
-/*
- * Raise configuration_limit_exceeded where a context and those below it hold
- * more than work_mem times hash_mem_multiplier.
- */
-extern void memory_check(MemoryContext memory);
-
 #endif /* TOPOLOGY_TRAVERSE_ADJACENCY_H */

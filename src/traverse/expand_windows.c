@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "traverse/expand.h"
+#include "traverse/memory_limit.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -30,6 +31,7 @@ typedef struct windows_source
 	window_edge *edges; /* ordered by near */
 	size_t count;
 	size_t capacity;
+	MemoryContext memory;
 	time_budget *budget;
 } windows_source;
 
@@ -48,6 +50,7 @@ hold_edge(void *context, TupleTableSlot *slot)
 	{
 		source->capacity *= 2;
 		source->edges = repalloc_huge(source->edges, source->capacity * sizeof(window_edge));
+		memory_check(source->memory);
 	}
 	edge = &source->edges[source->count++];
 	edge->near = DatumGetInt64(slot->tts_values[0]);
@@ -99,6 +102,7 @@ edge_source_open_windows(const edge_scope *scope)
 	SPIPlanPtr plan = query_prepare(edge_query_text(scope), args.count, args.types, QUERY_ONCE);
 
 	source->base.expand = windows_expand;
+	source->memory = CurrentMemoryContext;
 	source->budget = scope->budget;
 	source->capacity = 1024;
 	source->edges = palloc(source->capacity * sizeof(window_edge));

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "traverse/node_names.h"
+#include "traverse/memory_limit.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -182,6 +183,7 @@ find_chunk(naming *names)
 	query_run_kept(&names_query, &args, take_name, names);
 	names->count = 0;
 	pfree(chunk);
+	memory_check(names->memory);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "traverse/simple_paths.h"
+#include "traverse/memory_limit.h"
 
 #include "lib/pairingheap.h"
 #include "miscadmin.h"

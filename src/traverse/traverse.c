@@ -14,12 +14,16 @@
 
 #include "traverse/traverse.h"
 #include "traverse/closed_nodes.h"
+#include "traverse/memory_limit.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 /* Edges between two looks at the clock. */
 #define EDGES_BETWEEN_LOOKS 1024
+
+/* Nodes between two looks at the memory that is taken. */
+#define NODES_BETWEEN_CHECKS 4096
 
 /* Multiplicative hashing (Knuth, TAOCP 6.4): ids are dense and need spreading only. */
 static inline uint32
@@ -72,6 +76,8 @@ reach(traversal *result, int64 id, int64 parent)
 		node->named = NULL;
 		node->depth = result->depth;
 		id_vector_push(&result->next, id);
+		if (result->nodes->members % NODES_BETWEEN_CHECKS == 0)
+			memory_check(result->memory);
 	}
 	return node->depth == result->depth ? node : NULL;
 }
@@ -145,6 +151,7 @@ traverse_run(edge_source *source, const traverse_goal *goal)
 	traversal *result = palloc0(sizeof(traversal));
 
 	result->budget = goal->budget;
+	result->memory = CurrentMemoryContext;
 	result->nodes = traverse_nodes_create(CurrentMemoryContext, 64, NULL);
 	id_vector_create(&result->frontier);
 	id_vector_create(&result->next);

@@ -40,7 +40,8 @@ typedef struct traversal
 	int32 depth;    /* the deepest level that was searched */
 	size_t started; /* distinct start nodes */
 	size_t reached; /* nodes reached, start nodes among them, rejected ones not */
-	size_t edges;   /* handed over by the source */
+	MemoryContext memory;
+	size_t edges; /* handed over by the source */
 	time_budget *budget;
 	id_vector frontier; /* the nodes at depth */
 	id_vector next;
@@ -65,7 +66,8 @@ typedef struct traverse_goal
  * is over.  Then the last depth has what was found of it, and the parents and graphs
  * known from that.
  * A node is expanded once at the most.  Costs 48 bytes to 96 bytes of memory a node, in
- * CurrentMemoryContext.
+ * CurrentMemoryContext; raises configuration_limit_exceeded where that, with all else
+ * that is in it, exceeds what memory_check() allows.
  */
 extern traversal *traverse_run(edge_source *source, const traverse_goal *goal);
 

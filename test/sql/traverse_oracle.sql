@@ -120,6 +120,16 @@ INSERT INTO topo_to_layers.link (src, dst)
 SELECT s.id, d.id FROM wide s JOIN wide d ON d.n = s.n + 10000 WHERE s.n BETWEEN 1 AND 10000;
 SELECT depth, count(*), count(DISTINCT parent) AS parents FROM topo.traverse('{to:w0}', graphs => '{to_layers}') GROUP BY depth ORDER BY depth;
 SELECT topo.reachable_count('{to:w0}', graphs => '{to_layers}', node_filter => '{"type": "to"}');
+-- From the tables, what would not fit into work_mem is refused; part of it does.
+SET topology.use_snapshot = off;
+SET work_mem = '1MB';
+SET hash_mem_multiplier = 1;
+SELECT topo.reachable_count('{to:w0}', graphs => '{to_layers}');
+SELECT topo.reachable_count('{to:w0}', graphs => '{to_layers}', max_depth => 1);
+SELECT topo.reachable_count('{to:w1}', graphs => '{to_layers}');
+RESET work_mem;
+RESET hash_mem_multiplier;
+RESET topology.use_snapshot;
 SELECT count(*) FROM topo.traverse('{to:w0}', graphs => '{to_layers}', edge_limit => 20000, edge_order => 'name');
 
 -- A frontier reads the table at most once a chunk and direction, even with a plan
