@@ -19,14 +19,19 @@ SELECT topo.ensure_partitions('bench', g, tstzrange(:'begin', '2026-01-05 13:00Z
 CREATE FUNCTION pg_temp.hashed(edge bigint, minute integer, what integer, most integer) RETURNS bigint LANGUAGE sql IMMUTABLE
 RETURN (pg_catalog.hashint8extended(edge * 1000 + minute, what) & 1073741823) % most;
 
+-- Traffic of so many minutes of an hour.
+CREATE PROCEDURE pg_temp.fill(hour timestamptz, minutes integer) LANGUAGE sql AS $$
 INSERT INTO topo_bench.edge_window (bucket, part, src, dst, first_seen, last_seen, traffic)
 SELECT m.bucket, 6, l.src, l.dst, m.bucket + pg_temp.hashed(l.n, m.i, 1, 9000000) * interval '1 microsecond',
 	   m.bucket + interval '1 minute' - pg_temp.hashed(l.n, m.i, 2, 9000000) * interval '1 microsecond',
 	   topo.traffic(connections => pg_temp.hashed(l.n, m.i, 3, 60), bytes_sent => pg_temp.hashed(l.n, m.i, 4, 300000), bytes_received => pg_temp.hashed(l.n, m.i, 5, 300000),
 					packets_sent => pg_temp.hashed(l.n, m.i, 6, 900), packets_received => pg_temp.hashed(l.n, m.i, 7, 900),
 					rtt_sum_us => pg_temp.hashed(l.n, m.i, 8, 90000), rtt_samples => 1 + pg_temp.hashed(l.n, m.i, 9, 60))
-FROM (SELECT i, :'begin'::timestamptz + i * interval '1 minute' AS bucket FROM generate_series(0, :minutes - 1) i) m
+FROM (SELECT f.first + i AS i, hour + i * interval '1 minute' AS bucket
+	  FROM (SELECT extract(hour FROM hour)::integer * 60 AS first) f, generate_series(0, minutes - 1) i) m
 	 CROSS JOIN (SELECT src, dst, row_number() OVER (ORDER BY src, dst) AS n FROM topo_bench.link WHERE level = 'a') l;
+$$;
+CALL pg_temp.fill(:'begin', :minutes);
 
 CREATE FUNCTION pg_temp.bytes(relation text) RETURNS numeric LANGUAGE sql
 RETURN (SELECT sum(pg_catalog.pg_total_relation_size(p.partition)) FROM topo.partitions('topo_bench', relation) p);
@@ -86,6 +91,12 @@ CALL pg_temp.time('1 hour', :edges, $$SELECT count(*) FROM topo.edges('[2026-01-
 CALL pg_temp.time('1 hour, of minutes', :edges * :minutes, $$SELECT count(*) FROM topo.edges('[2026-01-05 10:00Z,2026-01-05 10:59Z)', '{bench}')$$);
 CALL pg_temp.time('1 day', :edges, $$SELECT count(*) FROM topo.edges('[2026-01-05 00:00Z,2026-01-06 00:00Z)', '{bench}')$$);
 CALL pg_temp.time('30 days', :edges * 30, $$SELECT count(*) FROM topo.edges('[2025-12-07 00:00Z,2026-01-06 00:00Z)', '{bench}')$$);
+-- another hour, to compare
+CALL pg_temp.fill('2026-01-05 11:00Z', :minutes);
+SELECT topo.windows_changed('bench', ARRAY(SELECT DISTINCT bucket FROM topo_bench.edge_window WHERE bucket >= '2026-01-05 11:00Z')) \g /dev/null
+SELECT topo.roll_up(g, '1 hour', '2026-01-05 11:00Z') FROM topo.graph g WHERE g.name = 'bench' \g /dev/null
+VACUUM ANALYZE topo_bench.edge_hour;
+CALL pg_temp.time('diff of two hours', :edges * 2, $$SELECT count(*) FROM topo.diff('[2026-01-05 10:00Z,2026-01-05 11:00Z)', '[2026-01-05 11:00Z,2026-01-05 12:00Z)', '{bench}')$$);
 CALL pg_temp.time('diff, of two times of minutes', :edges * 4, $$SELECT count(*) FROM topo.diff('[2026-01-05 10:00Z,2026-01-05 10:02Z)', '[2026-01-05 10:02Z,2026-01-05 10:04Z)', '{bench}')$$);
 CALL pg_temp.time('history of one edge, by the minute', :minutes, $$SELECT count(*) FROM topo.history('bench-0001', 'bench-0001', '[2026-01-05 10:00Z,2026-01-05 11:00Z)', '1 minute', '{bench}')$$);
 SELECT what, rows AS windows, round(seconds * 1000) AS ms FROM took;
