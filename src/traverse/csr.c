@@ -30,6 +30,14 @@ width_for(uint32_t type_count)
 	return type_count <= UINT16_MAX + 1 ? 2 : 4;
 }
 
+static uint32_t
+id_width_for(const csr_shape *shape)
+{
+	uint64_t span = (uint64_t) shape->last_id - (uint64_t) shape->first_id;
+
+	return span <= UINT32_MAX ? sizeof(uint32_t) : sizeof(uint64_t);
+}
+
 static void
 lay_out_level(csr_header *csr, csr_level *level, uint64_t edge_count, uint64_t *end)
 {
@@ -55,12 +63,15 @@ lay_out(csr_header *csr, const csr_shape *shape)
 	csr->type_width = width_for(shape->type_count);
 	csr->node_type_count = shape->node_type_count;
 	csr->unnamed_count = shape->unnamed_count;
+	csr->first_id = shape->first_id;
+	csr->last_id = shape->last_id;
+	csr->id_width = id_width_for(shape);
 	csr->moment.running_count = shape->running_count;
 	csr->texts_size = shape->texts_size;
 
 	(void) take(&end, sizeof(csr_header));
 	csr->moment.running = take(&end, shape->running_count * sizeof(uint64_t));
-	csr->ids = take(&end, shape->node_count * sizeof(int64_t));
+	csr->ids = take(&end, (uint64_t) shape->node_count * csr->id_width);
 	csr->edge_types = take(&end, shape->type_count * sizeof(int32_t));
 	csr->labels = take(&end, shape->node_count * sizeof(uint32_t));
 	csr->ranks = take(&end, shape->node_count * sizeof(uint32_t));
@@ -193,6 +204,22 @@ fill_from_rows(const csr_rows *to, const csr_rows *from, uint64_t count)
 }
 
 void
+csr_fill_ids(csr_header *csr, const int64_t *ids)
+{
+	void *place = csr_place(csr, csr->ids);
+
+	for (uint32_t node = 0; node < csr->node_count; node++)
+	{
+		uint64_t distance = (uint64_t) ids[node] - (uint64_t) csr->first_id;
+
+		if (csr->id_width == sizeof(uint32_t))
+			((uint32_t *) place)[node] = (uint32_t) distance;
+		else
+			((uint64_t *) place)[node] = distance;
+	}
+}
+
+void
 csr_fill_level(csr_header *csr, int level, const csr_edge *edges)
 {
 	uint64_t count = csr->levels[level].edge_count;
@@ -217,6 +244,8 @@ csr_is_valid(const void *memory, uint64_t size)
 		return false;
 	shape = (csr_shape){
 		.node_count = csr->node_count,
+		.first_id = csr->first_id,
+		.last_id = csr->last_id,
 		.type_count = csr->type_count,
 		.node_type_count = csr->node_type_count,
 		.running_count = csr->moment.running_count,
@@ -236,7 +265,6 @@ csr_is_valid(const void *memory, uint64_t size)
 uint32_t
 csr_find(const csr_header *csr, int64_t id)
 {
-	const int64_t *ids = csr_ids(csr);
 	uint32_t low = 0;
 	uint32_t high = csr->node_count;
 
@@ -244,12 +272,12 @@ csr_find(const csr_header *csr, int64_t id)
 	{
 		uint32_t middle = low + (high - low) / 2;
 
-		if (ids[middle] < id)
+		if (csr_id(csr, middle) < id)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < csr->node_count && ids[low] == id ? low : CSR_NO_NODE;
+	return low < csr->node_count && csr_id(csr, low) == id ? low : CSR_NO_NODE;
 }
 
 bool

@@ -62,9 +62,12 @@ typedef struct csr_header
 	uint32_t type_width;
 	uint32_t node_type_count;
 	uint32_t unnamed_count;
+	uint32_t id_width;
+	int64_t first_id;
+	int64_t last_id;
 	csr_level levels[CSR_LEVELS];
 	csr_moment moment;
-	uint64_t ids;        /* int64_t[node_count], ascending */
+	uint64_t ids;        /* id_width bytes for each node, ascending: how far from first_id */
 	uint64_t edge_types; /* int32_t[type_count], ascending */
 	uint64_t labels;     /* uint32_t[node_count]: places in texts, or CSR_NO_LABEL */
 	uint64_t ranks;      /* uint32_t[node_count]: of the label, by its bytes */
@@ -83,6 +86,8 @@ typedef struct csr_header
 typedef struct csr_shape
 {
 	uint32_t node_count;
+	int64_t first_id; /* of the nodes, and the last; any where there are none */
+	int64_t last_id;
 	uint32_t type_count;
 	uint32_t node_type_count;
 	uint32_t running_count;
@@ -112,10 +117,15 @@ csr_place(csr_header *csr, uint64_t place)
 	return (char *) csr + place;
 }
 
-static inline const int64_t *
-csr_ids(const csr_header *csr)
+static inline int64_t
+csr_id(const csr_header *csr, uint32_t node)
 {
-	return csr_at(csr, csr->ids);
+	const void *ids = csr_at(csr, csr->ids);
+
+	/* the sum may be beyond what an int64_t has half-way */
+	return (int64_t) ((uint64_t) csr->first_id + (csr->id_width == sizeof(uint32_t)
+													  ? ((const uint32_t *) ids)[node]
+													  : ((const uint64_t *) ids)[node]));
 }
 
 /* The type of an edge, by its place in the level's targets, as a place in edge_types. */
@@ -147,6 +157,9 @@ extern uint64_t csr_size(const csr_shape *shape);
 
 /* Write the header; memory has csr_size() bytes, and is aligned to 8. */
 extern csr_header *csr_layout(void *memory, const csr_shape *shape);
+
+/* Fill the ids, of which the shape had the first and the last. */
+extern void csr_fill_ids(csr_header *csr, const int64_t *ids);
 
 /*
  * Fill a level from its edges, in any order, of which there must be as many as

@@ -31,8 +31,8 @@ least_id(const csr_header *const *snapshots, const uint32 *places, int count, in
 	{
 		if (places[i] == snapshots[i]->node_count)
 			continue;
-		if (!found || csr_ids(snapshots[i])[places[i]] < *id)
-			*id = csr_ids(snapshots[i])[places[i]];
+		if (!found || csr_id(snapshots[i], places[i]) < *id)
+			*id = csr_id(snapshots[i], places[i]);
 		found = true;
 	}
 	return found;
@@ -54,7 +54,7 @@ merge_ids(link_space *space, const csr_header *const *snapshots)
 		for (int i = 0; i < space->count; i++)
 		{
 			bool here =
-				places[i] < snapshots[i]->node_count && csr_ids(snapshots[i])[places[i]] == id;
+				places[i] < snapshots[i]->node_count && csr_id(snapshots[i], places[i]) == id;
 
 			space->to_graph[i][node] = here ? places[i] : CSR_NO_NODE;
 			if (here)

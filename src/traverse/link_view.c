@@ -159,7 +159,6 @@ place_nodes(link_view *view, const candidate *found)
 	if (view->graph_count == 1)
 	{
 		view->known_count = found->csr->node_count;
-		view->ids = csr_ids(found->csr);
 		view->ranks = csr_at(found->csr, found->csr->ranks);
 		view->closed = found->csr->closed != 0 ? csr_at(found->csr, found->csr->closed) : NULL;
 	}
@@ -201,10 +200,20 @@ find_id(const int64 *ids, uint32 count, int64 id)
 	return low < count && ids[low] == id ? low : VIEW_NO_NODE;
 }
 
+/* The number of a node that is in a snapshot. */
+static uint32
+find_known(const link_view *view, int64 id)
+{
+	if (view->known_count == 0)
+		return VIEW_NO_NODE;
+	return view->ids != NULL ? find_id(view->ids, view->known_count, id)
+							 : csr_find(view->graphs[0].csr, id);
+}
+
 uint32
 link_view_find(const link_view *view, int64 id)
 {
-	uint32 node = find_id(view->ids, view->known_count, id);
+	uint32 node = find_known(view, id);
 
 	if (node == VIEW_NO_NODE)
 	{
@@ -227,7 +236,7 @@ compare_ids(const void *a, const void *b)
 static void
 add_other(link_view *view, int64 id, uint32 *count)
 {
-	if (find_id(view->ids, view->known_count, id) == VIEW_NO_NODE)
+	if (find_known(view, id) == VIEW_NO_NODE)
 		view->other_ids[(*count)++] = id;
 }
 

@@ -55,7 +55,7 @@ typedef struct link_view
 	view_graph *graphs;
 	uint32 node_count;
 	uint32 known_count;   /* the nodes before that are of snapshots */
-	const int64 *ids;     /* of these */
+	const int64 *ids;     /* of these; NULL: as the only snapshot has them */
 	const uint32 *ranks;  /* of their labels */
 	int64 *other_ids;     /* of the nodes from known_count on, ascending */
 	bool plain;           /* one graph at most, all types, nothing has changed */
@@ -95,7 +95,9 @@ view_words(const link_view *view)
 static inline int64
 view_id(const link_view *view, uint32 node)
 {
-	return node < view->known_count ? view->ids[node] : view->other_ids[node - view->known_count];
+	if (node >= view->known_count)
+		return view->other_ids[node - view->known_count];
+	return view->ids != NULL ? view->ids[node] : csr_id(view->graphs[0].csr, node);
 }
 
 /* Whether a's id is below b's. */

@@ -199,7 +199,7 @@ fill(const build *self, csr_header *csr)
 	csr->link_signature = self->link_signature;
 	csr->node_signature = self->node_signature;
 	fill_moment(self, csr);
-	memcpy(csr_place(csr, csr->ids), self->sorted_ids, csr->node_count * sizeof(int64));
+	csr_fill_ids(csr, self->sorted_ids);
 	for (uint32 i = 0; i < csr->type_count; i++)
 		types[i] = (int32) self->sorted_types[i];
 	snapshot_names_fill(self->names, csr);
@@ -261,6 +261,7 @@ static void
 take_snapshot(build *self, uint64 request)
 {
 	TimestampTz began = GetCurrentTimestamp();
+	uint32 count;
 
 	self->snapshot = GetActiveSnapshot();
 	self->ids = numbering_create();
@@ -268,9 +269,12 @@ take_snapshot(build *self, uint64 request)
 	read_links(self);
 	check_counts(self);
 	order_nodes_and_types(self);
-	self->names = snapshot_names_read(self->sorted_ids, numbering_count(self->ids));
+	count = numbering_count(self->ids);
+	self->names = snapshot_names_read(self->sorted_ids, count);
 	self->shape = (csr_shape){
-		.node_count = numbering_count(self->ids),
+		.node_count = count,
+		.first_id = count > 0 ? self->sorted_ids[0] : 0,
+		.last_id = count > 0 ? self->sorted_ids[count - 1] : 0,
 		.type_count = numbering_count(self->types),
 		.running_count = self->snapshot->xcnt,
 		.edge_counts = {self->levels[0].count, self->levels[1].count},

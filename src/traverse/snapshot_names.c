@@ -39,7 +39,7 @@ struct snapshot_names
 	StringInfoData texts;
 	uint32 *labels;
 	uint16 *kinds;
-	uint32 *order; /* the nodes by their labels; those without come last */
+	uint32 *order;  /* the nodes by their labels; those without come last */
 	uint64 *closed; /* a bit each */
 	bool has_closed;
 	node_kind *types;

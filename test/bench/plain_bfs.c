@@ -8,8 +8,8 @@
  * The search is the textbook's: a queue, and the depth of each node; what it has
  * set is undone after the clock was stopped.
  *
- * With "-" for START... it prints the edges as rows for COPY, ROUNDS being added to
- * the numbers of nodes.
+ * With "-" and a type for START... it prints the edges as rows for COPY, ROUNDS being
+ * added to the numbers of nodes; half of them are of that type, the others of type 0.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -108,11 +108,12 @@ measure(bfs *self, uint32_t start, int rounds)
 }
 
 static void
-print_rows(const csr_edge *edges, uint64_t count, int64_t base)
+print_rows(const csr_edge *edges, uint64_t count, int64_t base, const char *type)
 {
 	for (uint64_t i = 0; i < count; i++)
-		printf("a\t%lld\t%lld\t0\n", (long long) (base + edges[i].source),
-			   (long long) (base + edges[i].target));
+		printf("a\t%lld\t%lld\t%s\n", (long long) (base + edges[i].source),
+			   (long long) (base + edges[i].target),
+			   (edges[i].source + edges[i].target) % 2 == 0 ? "0" : type);
 }
 
 int
@@ -125,13 +126,13 @@ main(int argc, char **argv)
 
 	if (argc < 4)
 	{
-		fprintf(stderr, "usage: plain_bfs FILE ROUNDS START... | plain_bfs FILE BASE -\n");
+		fprintf(stderr, "usage: plain_bfs FILE ROUNDS START... | plain_bfs FILE BASE - TYPE\n");
 		return 1;
 	}
 	edges = read_edges(argv[1], &shape.edge_counts[0], &shape.node_count);
 	if (strcmp(argv[3], "-") == 0)
 	{
-		print_rows(edges, shape.edge_counts[0], atoll(argv[2]));
+		print_rows(edges, shape.edge_counts[0], atoll(argv[2]), argc > 4 ? argv[4] : "0");
 		return 0;
 	}
 	csr = csr_layout(aligned_alloc(64, (csr_size(&shape) + 63) & ~UINT64_C(63)), &shape);

@@ -30,6 +30,7 @@ clean_up()
 	$run -o /dev/null <<-'SQL'
 		SELECT topo.drop_graph(name) FROM topo.graph WHERE name = 'rmat';
 		DELETE FROM topo.node WHERE type = 'app' AND name ~ '^rmat-[0-9]+$';
+		DELETE FROM topo.edge_type WHERE name = 'rmat';
 	SQL
 }
 trap clean_up EXIT
@@ -66,7 +67,8 @@ ALTER TABLE topo_rmat.link DROP CONSTRAINT link_pkey;
 DROP INDEX topo_rmat.link_reverse_idx;
 SQL
 base=$($run -At -c "SELECT id FROM topo.node WHERE type = 'app' AND name = 'rmat-0'")
-"$work/plain_bfs" "$work/edges" "$base" - | $run -c "COPY topo_rmat.link (level, src, dst, type) FROM STDIN"
+type=$($run -At -c "INSERT INTO topo.edge_type (name) VALUES ('rmat') ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id")
+"$work/plain_bfs" "$work/edges" "$base" - "$type" | $run -c "COPY topo_rmat.link (level, src, dst, type) FROM STDIN"
 $run -o /dev/null <<'SQL'
 ALTER TABLE topo_rmat.link ADD PRIMARY KEY (level, src, dst, type);
 CREATE INDEX link_reverse_idx ON topo_rmat.link (level, dst, src, type);

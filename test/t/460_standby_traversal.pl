@@ -6,7 +6,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Topology;
 
-my $primary = new_server('primary', init => { allows_streaming => 1 }, conf => "topology.maintenance_interval = 0\n");
+my $primary = new_server('primary', init => { allows_streaming => 1 }, conf => "topology.maintenance_interval = 0\nwork_mem = 64MB\n");
 
 $primary->safe_psql('postgres', <<'EOT');
 SELECT topo.create_graph('g');

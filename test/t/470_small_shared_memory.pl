@@ -41,6 +41,7 @@ $node->append_conf('postgresql.conf', <<'EOT');
 shared_preload_libraries = 'topology'
 max_worker_processes = 40
 topology.maintenance_interval = 0
+work_mem = 64MB
 dynamic_shared_memory_type = mmap
 EOT
 mount($room, '-t', 'tmpfs', '-o', 'size=2m,mode=1777', 'topology-test');

@@ -41,20 +41,30 @@ make_edges(uint32_t count, uint32_t nodes, uint32_t types, uint64_t seed)
 }
 
 static csr_header *
-make_csr(const csr_shape *shape, const csr_edge *apps, const csr_edge *clusters)
+make_csr_of(csr_shape *shape, const int64_t *ids, const csr_edge *apps, const csr_edge *clusters)
 {
-	void *memory = aligned_alloc(8, csr_size(shape));
+	void *memory;
 	csr_header *csr;
-	int64_t *ids;
 
+	shape->first_id = shape->node_count > 0 ? ids[0] : 0;
+	shape->last_id = shape->node_count > 0 ? ids[shape->node_count - 1] : 0;
+	memory = aligned_alloc(8, csr_size(shape));
 	memset(memory, 0x5a, csr_size(shape));
 	csr = csr_layout(memory, shape);
-	ids = csr_place(csr, csr->ids);
-	for (uint32_t node = 0; node < shape->node_count; node++)
-		ids[node] = 10 * (int64_t) node - 50;
+	csr_fill_ids(csr, ids);
 	csr_fill_level(csr, 0, apps);
 	csr_fill_level(csr, 1, clusters);
 	return csr;
+}
+
+static csr_header *
+make_csr(csr_shape *shape, const csr_edge *apps, const csr_edge *clusters)
+{
+	int64_t ids[NODES];
+
+	for (int node = 0; node < NODES; node++)
+		ids[node] = 10 * (int64_t) node - 50;
+	return make_csr_of(shape, ids, apps, clusters);
 }
 
 static int
@@ -149,19 +159,32 @@ may_be_empty(void **state)
 static void
 finds_nodes_by_id(void **state)
 {
-	csr_shape shape = {.node_count = NODES};
-	csr_header *csr = make_csr(&shape, NULL, NULL);
+	/* as far apart as ids can be, as far as 32 bits tell, and one more */
+	static const int64_t last[] = {INT64_MAX, INT64_MIN + UINT32_MAX,
+								   INT64_MIN + INT64_C(0x100000000)};
+	static const uint32_t widths[] = {8, 4, 8};
 
-	for (uint32_t node = 0; node < NODES; node++)
+	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++)
 	{
-		int64_t id = 10 * (int64_t) node - 50;
+		int64_t ids[NODES];
+		csr_shape shape = {.node_count = NODES};
+		csr_header *csr;
 
-		assert_int_equal(csr_find(csr, id), node);
-		assert_int_equal(csr_find(csr, id + 1), CSR_NO_NODE);
+		for (int node = 0; node < NODES; node++)
+			ids[node] = INT64_MIN + 10 * (int64_t) node;
+		ids[NODES - 1] = last[i];
+		csr = make_csr_of(&shape, ids, NULL, NULL);
+		assert_int_equal(csr->id_width, widths[i]);
+		assert_true(csr_is_valid(csr, csr->size));
+		for (uint32_t node = 0; node < NODES; node++)
+		{
+			assert_true(csr_id(csr, node) == ids[node]);
+			assert_int_equal(csr_find(csr, ids[node]), node);
+		}
+		assert_int_equal(csr_find(csr, INT64_MIN + 1), CSR_NO_NODE);
+		assert_int_equal(csr_find(csr, last[i] - 1), CSR_NO_NODE);
+		free(csr);
 	}
-	assert_int_equal(csr_find(csr, INT64_MIN), CSR_NO_NODE);
-	assert_int_equal(csr_find(csr, INT64_MAX), CSR_NO_NODE);
-	free(csr);
 }
 
 static void
