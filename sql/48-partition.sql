@@ -113,7 +113,7 @@ RETURNS TABLE (partition regclass, start timestamptz, finish timestamptz)
 LANGUAGE c VOLATILE PARALLEL SAFE STRICT ROWS 10
 AS 'MODULE_PATHNAME', 'topology_partition_bounds';
 COMMENT ON FUNCTION topo.partition_bounds(name, name) IS
-'the partitions of a table of windows, oldest first, as they are now, whatever the transaction''s snapshot; an end of NULL: none';
+'the partitions of a table of windows as they are now, whatever the transaction''s snapshot, in no order; an end of NULL: none';
 
 CREATE FUNCTION topo.partitions(schema name, relation name)
 RETURNS TABLE (name name, partition regclass, during tstzrange)

@@ -2,47 +2,67 @@
  * partitions.c
  *		The partitions of a table of windows, as they are now.
  *
- * The bounds come from the relation cache, not from a query on the catalogs: who is to
- * make a partition must know of those that others have committed after his transaction's
- * snapshot was taken, or he would make one that overlaps them.  The table is locked in
- * ACCESS SHARE while it is looked at, no longer.
+ * They are looked up in the catalogs as of now, not as of the transaction's snapshot: who
+ * is to make a partition must know of those that others have committed since, or he would
+ * make one that overlaps them.  No table is locked, so that nobody who only wants to know
+ * waits for who drops one.
  */
 #include "postgres.h"
 
-#include "access/relation.h"
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "compat.h"
-#include "partitioning/partbounds.h"
-#include "partitioning/partdesc.h"
+#include "nodes/parsenodes.h"
+#include "nodes/primnodes.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/partcache.h"
-#include "utils/rel.h"
-#include "utils/timestamp.h"
+#include "utils/syscache.h"
 
 PG_FUNCTION_INFO_V1(topology_partition_bounds);
 
-/* A bound of the partition key's first column; false: there is none on that side. */
+/* Bound of a partition's first column; false: there is none on that side. */
 static bool
-bound_at(const PartitionBoundInfoData *bounds, int index, Datum *value)
+bound_value(List *datums, Datum *value)
 {
-	if (index < 0 || index >= bounds->ndatums ||
-		bounds->kind[index][0] != PARTITION_RANGE_DATUM_VALUE)
+	PartitionRangeDatum *bound = linitial_node(PartitionRangeDatum, datums);
+
+	if (bound->kind != PARTITION_RANGE_DATUM_VALUE)
 		return false;
-	*value = bounds->datums[index][0];
+	*value = castNode(Const, bound->value)->constvalue;
 	return true;
 }
 
-static void
-put_partition(ReturnSetInfo *result, const PartitionDescData *partitions, int bound)
+/* How a table is bound as a partition; NULL: it is gone, or is no partition by range. */
+static PartitionBoundSpec *
+bound_of(Oid partition)
 {
-	const PartitionBoundInfoData *bounds = partitions->boundinfo;
-	Oid partition = partitions->oids[bounds->indexes[bound]];
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition));
+	PartitionBoundSpec *spec = NULL;
+	Datum bound;
+	bool isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	bound = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relpartbound, &isnull);
+	if (!isnull)
+		spec = stringToNode(TextDatumGetCString(bound));
+	ReleaseSysCache(tuple);
+	return spec != NULL && spec->strategy == PARTITION_STRATEGY_RANGE ? spec : NULL;
+}
+
+static void
+put_partition(ReturnSetInfo *result, Oid partition)
+{
+	PartitionBoundSpec *spec = bound_of(partition);
 	Datum values[3] = {ObjectIdGetDatum(partition)};
 	bool nulls[3] = {false};
 
-	/* what lies between two datums is below the one with its index */
-	nulls[1] = !bound_at(bounds, bound - 1, &values[1]);
-	nulls[2] = !bound_at(bounds, bound, &values[2]);
+	if (spec == NULL)
+		return;
+	nulls[1] = !bound_value(spec->lowerdatums, &values[1]);
+	nulls[2] = !bound_value(spec->upperdatums, &values[2]);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -52,22 +72,12 @@ topology_partition_bounds(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Oid schema = get_namespace_oid(NameStr(*PG_GETARG_NAME(0)), true);
 	Oid table = get_relname_relid(NameStr(*PG_GETARG_NAME(1)), schema);
-	Relation relation;
+	ListCell *cell;
 
 	InitMaterializedSRF(fcinfo, 0);
-	relation = OidIsValid(table) ? try_relation_open(table, AccessShareLock) : NULL;
-	if (relation == NULL)
+	if (!OidIsValid(table))
 		return (Datum) 0;
-	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
-		RelationGetPartitionKey(relation)->partattrs[0] != 0 &&
-		get_atttype(table, RelationGetPartitionKey(relation)->partattrs[0]) == TIMESTAMPTZOID)
-	{
-		PartitionDesc partitions = RelationGetPartitionDesc(relation, true);
-
-		for (int i = 0; partitions->nparts > 0 && i <= partitions->boundinfo->ndatums; i++)
-			if (partitions->boundinfo->indexes[i] >= 0)
-				put_partition(result, partitions, i);
-	}
-	relation_close(relation, AccessShareLock);
+	foreach (cell, find_inheritance_children(table, NoLock))
+		put_partition(result, lfirst_oid(cell));
 	return (Datum) 0;
 }

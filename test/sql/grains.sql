@@ -62,7 +62,7 @@ DECLARE
 	now timestamptz;
 	chosen text;
 BEGIN
-	FOR n IN 1..80 LOOP
+	FOR n IN 1..48 LOOP
 		now := timestamptz '2020-11-23 00:07Z' + n * interval '5 hours';
 		PERFORM pg_temp.clock(now);
 		-- each has requests of its own, so that nothing can stand for anything else

@@ -44,6 +44,8 @@ SELECT tableoid::regclass, bucket FROM topo_network.edge_window ORDER BY bucket;
 SELECT count(*) FROM pg_index WHERE indrelid = 'topo_network.edge_window_20201121'::regclass;
 INSERT INTO topo_network.edge_window (bucket, src, dst, first_seen, last_seen, traffic) VALUES ('2020-11-23 00:00Z', 1, 2, now(), now(), '{}');
 
+-- What is not there has none.
+SELECT count(*) FROM topo.partition_bounds('topo_network', 'nothing');
 -- Any name of a graph will do.
 SELECT topo.create_graph(g), topo.ensure_partitions(g, '1 minute', '[2020-11-20 10:00Z,2020-11-20 10:01Z)')
 FROM unnest(ARRAY['select', 'with "quotes"', 'dot.ted', 'naïve ☕', repeat('x', 58)]) g;
