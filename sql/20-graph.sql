@@ -80,10 +80,11 @@ SELECT pg_catalog.pg_extension_config_dump('topo.grain', '');
 --
 
 CREATE FUNCTION topo.node_label(type text, name text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
-SET search_path = pg_catalog, topo, pg_temp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- no pinned search_path, nor STRICT: it must be inlined, and names all with their schema
 AS $$
-	SELECT CASE WHEN type = 'app' AND position(':' IN name) = 0 THEN name ELSE type || ':' || name END
+	SELECT CASE WHEN type OPERATOR(pg_catalog.=) 'app' AND pg_catalog.strpos(name, ':') OPERATOR(pg_catalog.=) 0 THEN name
+				ELSE type OPERATOR(pg_catalog.||) ':' OPERATOR(pg_catalog.||) name END
 $$;
 COMMENT ON FUNCTION topo.node_label(text, text) IS
 'how a node is written: the bare name of an app, type:name of any other';

@@ -32,14 +32,30 @@ varint_write(uint8_t *out, uint64_t number)
 	return out;
 }
 
-/* What takes more than one byte, or is not there. */
+/* What takes more than three bytes, or is near the end. */
 extern uint64_t varint_read_long(varint_cursor *in);
 
 static inline uint64_t
 varint_read(varint_cursor *in)
 {
-	if (in->next < in->end && *in->next < 0x80)
-		return *in->next++;
+	const uint8_t *at = in->next;
+	uint64_t number;
+
+	if (in->end - at < 3)
+		return varint_read_long(in);
+	number = at[0] & 0x7f;
+	in->next = at + 1;
+	if (at[0] < 0x80)
+		return number;
+	number |= (uint64_t) (at[1] & 0x7f) << 7;
+	in->next = at + 2;
+	if (at[1] < 0x80)
+		return number;
+	number |= (uint64_t) (at[2] & 0x7f) << 14;
+	in->next = at + 3;
+	if (at[2] < 0x80)
+		return number;
+	in->next = at;
 	return varint_read_long(in);
 }
 

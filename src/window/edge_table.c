@@ -21,13 +21,20 @@
 #define FIRST_SLOTS   4096
 #define CALLS_A_CHECK 4096
 
+/* Where an edge is: its place plus 1, 0 where the slot is free, and the hash of its ends. */
+typedef struct edge_slot
+{
+	uint32 place;
+	uint32 hash;
+} edge_slot;
+
 struct edge_table
 {
 	MemoryContext outer;
 	MemoryContext memory; /* of all edges; emptied when they are written out */
 	id_sets *sets;
 	edge_spill *spill; /* NULL: all is in memory */
-	uint32 *slots;     /* places of edges, plus 1; 0: free */
+	edge_slot *slots;
 	uint32 slot_count; /* a power of 2 */
 	merged_edge **chunks;
 	uint32 chunk_room;
@@ -39,11 +46,18 @@ struct edge_table
 	bool reading;      /* what was written out */
 };
 
+static edge_slot *
+make_slots(const edge_table *table)
+{
+	return MemoryContextAllocExtended(table->memory, table->slot_count * sizeof(edge_slot),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
 static void
 make_empty(edge_table *table)
 {
 	table->slot_count = FIRST_SLOTS;
-	table->slots = MemoryContextAllocZero(table->memory, FIRST_SLOTS * sizeof(uint32));
+	table->slots = make_slots(table);
 	table->chunk_room = 16;
 	table->chunks = MemoryContextAlloc(table->memory, table->chunk_room * sizeof(merged_edge *));
 	table->count = 0;
@@ -87,30 +101,44 @@ hash_ends(int64 src, int64 dst)
 }
 
 /* The slot of the edge, or the free one where it would be. */
-static uint32
-find_slot(const edge_table *table, int64 src, int64 dst)
+static edge_slot *
+find_slot(const edge_table *table, uint32 hash, int64 src, int64 dst)
 {
 	uint32 mask = table->slot_count - 1;
-	uint32 at = hash_ends(src, dst) & mask;
+	uint32 at = hash & mask;
 
-	while (table->slots[at] != 0 && !is_between(edge_at(table, table->slots[at] - 1), src, dst))
+	while (table->slots[at].place != 0 &&
+		   !(table->slots[at].hash == hash &&
+			 is_between(edge_at(table, table->slots[at].place - 1), src, dst)))
 		at = (at + 1) & mask;
-	return at;
+	return &table->slots[at];
+}
+
+static edge_slot *
+free_slot(const edge_table *table, uint32 hash)
+{
+	uint32 mask = table->slot_count - 1;
+	uint32 at = hash & mask;
+
+	while (table->slots[at].place != 0)
+		at = (at + 1) & mask;
+	return &table->slots[at];
 }
 
 static void
 double_slots(edge_table *table)
 {
-	pfree(table->slots);
-	table->slot_count *= 2;
-	table->slots = MemoryContextAllocExtended(table->memory, table->slot_count * sizeof(uint32),
-											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (uint32 place = 0; place < table->count; place++)
-	{
-		const merged_edge *edge = edge_at(table, place);
+	edge_slot *old = table->slots;
+	uint32 count = table->slot_count;
 
-		table->slots[find_slot(table, edge->src, edge->dst)] = place + 1;
+	table->slot_count *= 2;
+	table->slots = make_slots(table);
+	for (uint32 at = 0; at < count; at++)
+	{
+		if (old[at].place != 0)
+			*free_slot(table, old[at].hash) = old[at];
 	}
+	pfree(old);
 }
 
 static void
@@ -127,10 +155,12 @@ add_chunk(edge_table *table)
 }
 
 static merged_edge *
-make_edge(edge_table *table, uint32 slot, int64 src, int64 dst)
+make_edge(edge_table *table, uint32 hash, int64 src, int64 dst)
 {
 	merged_edge *edge;
 
+	if (table->count >= table->slot_count / 2)
+		double_slots(table);
 	if (table->count % CHUNK_EDGES == 0)
 		add_chunk(table);
 	edge = edge_at(table, table->count);
@@ -144,7 +174,7 @@ make_edge(edge_table *table, uint32 slot, int64 src, int64 dst)
 		.ways = ID_SET_EMPTY,
 	};
 	table->last = table->count++;
-	table->slots[slot] = table->count;
+	*free_slot(table, hash) = (edge_slot){table->count, hash};
 	return edge;
 }
 
@@ -180,26 +210,21 @@ check_memory(edge_table *table)
 merged_edge *
 edge_table_edge(edge_table *table, int64 src, int64 dst, bool *fresh)
 {
-	uint32 slot;
+	const edge_slot *slot;
+	uint32 hash;
 
-	*fresh = false;
 	if (table->calls_left-- == 0)
 		check_memory(table);
+	*fresh = false;
 	if (table->last + 1 < table->count && is_between(edge_at(table, table->last + 1), src, dst))
 		return edge_at(table, ++table->last);
-	slot = find_slot(table, src, dst);
-	if (table->slots[slot] != 0)
-	{
-		table->last = table->slots[slot] - 1;
-		return edge_at(table, table->last);
-	}
-	if (table->count >= table->slot_count / 2)
-	{
-		double_slots(table);
-		slot = find_slot(table, src, dst);
-	}
-	*fresh = true;
-	return make_edge(table, slot, src, dst);
+	hash = hash_ends(src, dst);
+	slot = find_slot(table, hash, src, dst);
+	*fresh = slot->place == 0;
+	if (*fresh)
+		return make_edge(table, hash, src, dst);
+	table->last = slot->place - 1;
+	return edge_at(table, table->last);
 }
 
 traffic_value *

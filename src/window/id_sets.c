@@ -74,6 +74,8 @@ struct id_sets
 	members *sets;
 	uint32 count;
 	uint32 room;
+	uint64 last_key; /* the step that was taken last, as most are */
+	id_set last_gives;
 };
 
 id_sets *
@@ -87,6 +89,7 @@ id_sets_create(void)
 	sets->room = 64;
 	sets->sets = palloc0(sets->room * sizeof(members));
 	sets->count = 1; /* the empty one */
+	sets->last_key = UINT64_MAX;
 	return sets;
 }
 
@@ -135,11 +138,17 @@ make_with(id_sets *sets, id_set set, uint32 member)
 id_set
 id_sets_with(id_sets *sets, id_set set, uint32 member)
 {
+	uint64 key = (uint64) set << 32 | member;
 	bool found;
-	step *taken = steps_insert(sets->steps, (uint64) set << 32 | member, &found);
+	step *taken;
 
+	if (key == sets->last_key)
+		return sets->last_gives;
+	taken = steps_insert(sets->steps, key, &found);
 	if (!found)
 		taken->gives = make_with(sets, set, member);
+	sets->last_key = key;
+	sets->last_gives = taken->gives;
 	return taken->gives;
 }
 
