@@ -529,6 +529,22 @@ BEGIN
 		COMMENT ON TABLE %1$I.attribution_window IS 'of each flow window, the connections and bytes that were counted, by what is known of their ends; topo.attribution shows it';
 		COMMENT ON COLUMN %1$I.attribution_window.share IS 'attributed, external, unattributed, ambiguous or overflow, which are all; besides these, unjoined: of hops that would have been joined, had there been memory';
 
+		CREATE TABLE %1$I.address_node (
+			scope   text NOT NULL,
+			address inet NOT NULL,
+			first   timestamptz NOT NULL,
+			PRIMARY KEY (scope, address)
+		);
+		COMMENT ON TABLE %1$I.address_node IS 'addresses that nobody is known to hold and that have nodes of their own; all others are address:overflow';
+		COMMENT ON COLUMN %1$I.address_node.first IS 'when it was seen first without an owner';
+
+		CREATE TABLE %1$I.overflow_window (
+			bucket    timestamptz NOT NULL,
+			addresses bigint NOT NULL
+		);
+		CREATE INDEX ON %1$I.overflow_window (bucket);
+		COMMENT ON TABLE %1$I.overflow_window IS 'flow windows with addresses that are address:overflow, and how many';
+
 		CREATE TABLE %1$I.dirty_window (bucket timestamptz NOT NULL);
 		COMMENT ON TABLE %1$I.dirty_window IS 'flow windows that changed since they were resolved';
 

@@ -3,9 +3,17 @@
 --
 -- Rules by network name what is outside: external:<name>.  A public address
 -- without a rule is external:internet.  A private one is a node of its own,
--- address:<address>, as long as there are fewer than topology.max_address_nodes of
+-- address:<address>, as long as there are no more than topology.max_address_nodes of
 -- these; all further ones are address:overflow.  So neither a scan nor a
 -- million clients fill the dictionary of nodes.
+--
+-- Which ones: those that were seen without an owner first, by the time of the flows and
+-- not by when these came in.  So who comes later takes nobody's node away, and the same
+-- flows make the same nodes in whatever order they come.  A flow that comes late may
+-- take one away, and an owner that becomes known gives one up: then the windows
+-- concerned are dirty.  Those left out come before all that appear later, but get a
+-- node that was given up only when the keeper or flush() has the first of their windows
+-- resolved again: where many were left out, that is much to do for little.
 --
 
 CREATE TABLE topo.external_rule (
@@ -14,6 +22,7 @@ CREATE TABLE topo.external_rule (
 );
 COMMENT ON TABLE topo.external_rule IS 'networks that are outside; the narrowest that holds an address names it';
 COMMENT ON COLUMN topo.external_rule.name IS 'addresses there that nobody is known to hold are the node external:<name>';
+CREATE INDEX external_rule_network_idx ON topo.external_rule USING gist (network inet_ops);
 SELECT pg_catalog.pg_extension_config_dump('topo.external_rule', '');
 
 CREATE FUNCTION topo.set_external(network cidr, name text) RETURNS void
@@ -50,17 +59,20 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN scope = '' THEN pg_catalog.host(address) ELSE scope || '/' || pg_catalog.host(address) END;
 COMMENT ON FUNCTION topo.address_label(text, inet) IS 'the name of the node that stands for an address without an owner';
 
-CREATE FUNCTION topo.stand_in(scope text, address inet, OUT type text, OUT name text)
-LANGUAGE sql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, topo, pg_temp
+CREATE FUNCTION topo.stand_in(scope text, address inet) RETURNS TABLE (type text, name text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+-- no pinned search_path: it must be inlined, and names all with their schema
 AS $$
-	SELECT CASE WHEN r.name IS NOT NULL OR NOT topo.is_private(address) THEN 'external' ELSE 'address' END,
-		   coalesce(r.name, CASE WHEN topo.is_private(address) THEN topo.address_label(scope, address) ELSE 'internet' END)
+	SELECT CASE WHEN r.name IS NULL AND topo.is_private(address) THEN 'address' ELSE 'external' END,
+		   CASE WHEN r.name IS NOT NULL THEN r.name
+				WHEN topo.is_private(address) THEN topo.address_label(scope, address)
+				ELSE 'internet' END
 	FROM (SELECT) here
-		 LEFT JOIN LATERAL (SELECT e.name FROM topo.external_rule e WHERE address <<= e.network
-							ORDER BY masklen(e.network) DESC LIMIT 1) r ON true
+		 LEFT JOIN LATERAL (SELECT e.name FROM topo.external_rule e
+							WHERE e.network OPERATOR(pg_catalog.>>=) address
+							ORDER BY pg_catalog.masklen(e.network) DESC LIMIT 1) r ON true
 $$;
-COMMENT ON FUNCTION topo.stand_in(text, inet) IS 'the node that stands for an address that nobody is known to hold';
+COMMENT ON FUNCTION topo.stand_in(text, inet) IS 'the node that stands for an address that nobody is known to hold, if there is room';
 
 -- What the rules say of flows that are in the map already, they say from now on.
 CREATE FUNCTION topo.external_changed() RETURNS trigger
@@ -84,16 +96,33 @@ CREATE TRIGGER external_changed AFTER INSERT OR UPDATE OR DELETE ON topo.externa
 	FOR EACH ROW EXECUTE FUNCTION topo.external_changed();
 COMMENT ON TRIGGER external_changed ON topo.external_rule IS 'the map follows the rules';
 
-CREATE FUNCTION topo.forget_addresses() RETURNS void
+CREATE FUNCTION topo.readmit_addresses() RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	room bigint;
+BEGIN
+	IF to_regclass('topo_network.overflow_window') IS NULL OR NOT EXISTS (SELECT FROM topo_network.overflow_window) THEN
+		RETURN false;
+	END IF;
+	DELETE FROM topo_network.overflow_window o WHERE o.bucket < topo.kept_since(topo.existing_graph('network'), false);
+	room := current_setting('topology.max_address_nodes')::bigint - (SELECT count(*) FROM topo_network.address_node);
+	INSERT INTO topo_network.dirty_window (bucket)
+	SELECT o.bucket
+	FROM (SELECT o.bucket, sum(o.addresses) OVER (ORDER BY o.bucket) - o.addresses AS before FROM topo_network.overflow_window o) o
+	WHERE o.before < room;
+	RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION topo.readmit_addresses() IS
+'where there is room again for nodes of addresses, have the first windows resolved again of which some were left out; false: there is none, or none were';
+
+CREATE FUNCTION topo.forget_address_nodes() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	-- it reads all windows: not before half of the room is taken
-	IF to_regclass('topo_network.edge_window') IS NULL
-	   OR 2 * (SELECT count(*) FROM topo.node n WHERE n.type = 'address') < current_setting('topology.max_address_nodes')::bigint THEN
-		RETURN;
-	END IF;
 	-- a longer window has the edges of those that it stands for
 	EXECUTE format($forget$
 		WITH used AS (
@@ -106,7 +135,29 @@ BEGIN
 		  AND NOT EXISTS (SELECT FROM used u WHERE u.node = n.id)
 		  AND NOT EXISTS (SELECT FROM topo.address a WHERE a.node = n.id)
 		$forget$, topo.window_source(topo.existing_graph('network'), tstzrange(NULL, NULL)));
+	DELETE FROM topo_network.address_node k
+	WHERE NOT EXISTS (SELECT FROM topo.node n WHERE n.type = 'address' AND n.name = topo.address_label(k.scope, k.address));
+END
+$$;
+COMMENT ON FUNCTION topo.forget_address_nodes() IS
+'drop the nodes that stood for addresses of which no window tells any more';
+
+CREATE FUNCTION topo.forget_addresses() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	IF to_regclass('topo_network.edge_window') IS NULL THEN
+		RETURN;
+	END IF;
+	DELETE FROM topo_network.attribution_window w
+	WHERE w.bucket < topo.clock() - (topo.existing_grain('network', interval '1 minute')).retention;
+	-- it reads all windows: not before half of the room is taken
+	IF 2 * (SELECT count(*) FROM topo.node n WHERE n.type = 'address') >= current_setting('topology.max_address_nodes')::bigint THEN
+		PERFORM topo.forget_address_nodes();
+	END IF;
+	PERFORM topo.readmit_addresses();
 END
 $$;
 COMMENT ON FUNCTION topo.forget_addresses() IS
-'drop the nodes that stood for addresses of which no window tells any more, when room for others gets scarce';
+'drop what is known of addresses in windows that are gone, and the nodes that stood for them, when room for others gets scarce';

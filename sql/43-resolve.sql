@@ -112,43 +112,89 @@ DECLARE
 	memory CONSTANT bigint := pg_size_bytes(current_setting('topology.resolve_memory'));
 	-- an array has no room for more than a few million
 	most_hops CONSTANT bigint := least(memory / 1024, 2000000);
+	-- whose addresses were left out there come before those that appear later
+	left_out CONSTANT timestamptz := (SELECT min(o.bucket) FROM topo_network.overflow_window o WHERE o.bucket <> ALL (buckets));
 BEGIN
 	RETURN QUERY
 	WITH resolved AS MATERIALIZED (
-		SELECT * FROM topo.parts_of('topo_network', buckets)
+		-- whole: all flows that the window ever had are there
+		SELECT p.*, p.part < 7 AND EXISTS (SELECT FROM topo_network.flow_window f WHERE f.bucket = p.bucket) AS whole
+		FROM topo.parts_of('topo_network', buckets) p
 	), hop AS MATERIALIZED (
 		SELECT * FROM topo.hops_of(buckets)
-	), unowned AS MATERIALIZED (
-		SELECT DISTINCT u.scope, u.address
-		FROM (SELECT h.scope, h.caller AS address FROM hop h WHERE h.caller_node IS NULL
-			  UNION ALL
-			  SELECT h.scope, h.target FROM hop h WHERE h.target_node IS NULL) u
+	), appearance AS MATERIALIZED (
+		-- addresses without an owner, and since when
+		SELECT h.bucket, h.scope, a.address, min(least(greatest(h.first_seen, h.bucket), h.bucket + interval '9.999999 seconds')) AS first
+		FROM hop h CROSS JOIN LATERAL (VALUES (h.caller, h.caller_node), (h.target, h.target_node)) a (address, node)
+		WHERE a.node IS NULL
+		GROUP BY 1, 2, 3
 	), standing_in AS MATERIALIZED (
-		SELECT u.scope, u.address, s.type, s.name FROM unowned u CROSS JOIN LATERAL topo.stand_in(u.scope, u.address) s
-	), missing AS (
-		SELECT s.type, s.name, row_number() OVER (PARTITION BY s.type ORDER BY s.name COLLATE "C") AS position
-		FROM (SELECT DISTINCT type, name FROM standing_in) s
-		WHERE NOT EXISTS (SELECT FROM topo.node n WHERE n.type = s.type AND n.name = s.name)
-	), room AS (
-		SELECT max_addresses - count(*) AS addresses FROM topo.node n WHERE n.type = 'address'
+		SELECT p.scope, p.address, p.first, s.type, s.name
+		FROM (SELECT scope, address, min(first) AS first FROM appearance GROUP BY 1, 2) p CROSS JOIN LATERAL topo.stand_in(p.scope, p.address) s
+	), moved AS MATERIALIZED (
+		-- since later than was known, or never, as far as these windows tell
+		SELECT k.scope, k.address, k.first
+		FROM topo_network.address_node k
+			 JOIN resolved v ON v.bucket = date_bin('10 seconds', k.first, '2000-01-01 00:00+00') AND v.whole
+			 LEFT JOIN standing_in s ON s.type = 'address' AND s.scope = k.scope AND s.address = k.address
+		WHERE s.first IS NULL OR s.first > k.first
+	), admitted AS MATERIALIZED (
+		SELECT c.scope, c.address, min(c.first) AS first
+		FROM (SELECT s.scope, s.address, s.first FROM standing_in s WHERE s.type = 'address' AND (left_out IS NULL OR s.first < left_out)
+			  UNION ALL
+			  SELECT k.scope, k.address, k.first FROM topo_network.address_node k
+			  WHERE NOT EXISTS (SELECT FROM moved m WHERE m.scope = k.scope AND m.address = k.address)) c
+		GROUP BY 1, 2
+		ORDER BY min(c.first), c.scope COLLATE "C", c.address
+		LIMIT max_addresses
+	), given_up AS (
+		DELETE FROM topo_network.address_node k
+		WHERE NOT EXISTS (SELECT FROM admitted d WHERE d.scope = k.scope AND d.address = k.address)
+		RETURNING k.scope, k.address, k.first
+	), taken AS (
+		INSERT INTO topo_network.address_node AS k (scope, address, first)
+		SELECT d.scope, d.address, d.first FROM admitted d
+		WHERE NOT EXISTS (SELECT FROM topo_network.address_node k WHERE k.scope = d.scope AND k.address = d.address AND k.first = d.first)
+		ON CONFLICT (scope, address) DO UPDATE SET first = excluded.first
+	), changed AS MATERIALIZED (
+		SELECT m.scope, m.address, m.first FROM moved m
+		UNION
+		SELECT g.scope, g.address, g.first FROM given_up g
+		UNION
+		-- maybe left out before
+		SELECT d.scope, d.address, d.first FROM admitted d
+		WHERE left_out IS NOT NULL AND NOT EXISTS (SELECT FROM topo_network.address_node k WHERE k.scope = d.scope AND k.address = d.address)
+	), again AS (
+		INSERT INTO topo_network.dirty_window (bucket)
+		SELECT DISTINCT f.bucket
+		FROM topo_network.flow_window f
+			 CROSS JOIN LATERAL (VALUES (f.peer_address), (f.local_address), (f.nat_peer_address), (f.nat_local_address)) a (address)
+			 JOIN changed c ON c.scope = f.scope AND c.address = a.address
+		WHERE f.bucket >= (SELECT min(c.first) - interval '10 seconds' FROM changed c) AND f.bucket <> ALL (buckets)
+	), named AS MATERIALIZED (
+		SELECT s.scope, s.address, s.type, CASE WHEN s.type = 'address' AND d.address IS NULL THEN 'overflow' ELSE s.name END AS name
+		FROM standing_in s LEFT JOIN admitted d ON d.scope = s.scope AND d.address = s.address
+	), overflowed AS (
+		DELETE FROM topo_network.overflow_window o WHERE o.bucket = ANY (buckets)
+	), overflowing AS (
+		INSERT INTO topo_network.overflow_window (bucket, addresses)
+		SELECT p.bucket, count(*)
+		FROM appearance p JOIN named n ON n.scope = p.scope AND n.address = p.address
+		WHERE n.type = 'address' AND n.name = 'overflow'
+		GROUP BY 1
 	), made AS (
 		INSERT INTO topo.node (type, name)
-		SELECT m.type, m.name FROM missing m, room r WHERE m.type <> 'address' OR m.position <= r.addresses
-		UNION
-		SELECT 'address', 'overflow' FROM missing m, room r WHERE m.type = 'address' AND m.position > r.addresses
+		SELECT DISTINCT m.type, m.name FROM named m
+		WHERE NOT EXISTS (SELECT FROM topo.node n WHERE n.type = m.type AND n.name = m.name)
 		ORDER BY 1, 2
 		ON CONFLICT (type, name) DO UPDATE SET name = excluded.name
 		RETURNING id, type, name
 	), known AS MATERIALIZED (
 		SELECT m.id, m.type, m.name FROM made m
 		UNION
-		SELECT n.id, n.type, n.name FROM standing_in s JOIN topo.node n ON n.type = s.type AND n.name = s.name
+		SELECT n.id, n.type, n.name FROM (SELECT DISTINCT type, name FROM named) m JOIN topo.node n ON n.type = m.type AND n.name = m.name
 	), stand_in AS MATERIALIZED (
-		SELECT s.scope, s.address, s.type, coalesce(k.id, o.id) AS id, coalesce(k.name, o.name) AS name
-		FROM standing_in s
-			 LEFT JOIN known k ON k.type = s.type AND k.name = s.name
-			 LEFT JOIN (SELECT m.id, m.name FROM made m WHERE m.type = 'address' AND m.name = 'overflow'
-						UNION SELECT n.id, n.name FROM topo.node n WHERE n.type = 'address' AND n.name = 'overflow') o ON s.type = 'address'
+		SELECT s.scope, s.address, s.type, k.id, s.name FROM named s JOIN known k ON k.type = s.type AND k.name = s.name
 	), ended AS MATERIALIZED (
 		SELECT h.*, coalesce(h.caller_node, c.id) AS src, coalesce(h.target_node, t.id) AS dst,
 			   b.node IS NOT NULL AS to_intermediary, a.node IS NOT NULL OR b.node IS NOT NULL AS through
@@ -376,7 +422,10 @@ BEGIN
 		RETURN false;
 	END IF;
 	PERFORM set_config('work_mem', memory, true);
-	PERFORM topo.resolve_dirty_windows();
+	-- which addresses have nodes may change in other windows, and so once more
+	FOR round IN 1..CASE WHEN wait THEN 50 ELSE 1 END LOOP
+		EXIT WHEN NOT topo.resolve_dirty_windows() AND NOT (wait AND topo.readmit_addresses());
+	END LOOP;
 	PERFORM set_config('work_mem', callers_memory, true);
 	RETURN true;
 END

@@ -53,7 +53,7 @@ BEGIN
 	INSERT INTO live_result SELECT way, l.level, topo.node_label(s.type, s.name), topo.node_label(d.type, d.name), e.first_seen, e.last_seen
 	FROM topo_network.link l JOIN topo.node s ON s.id = l.src JOIN topo.node d ON d.id = l.dst
 		 LEFT JOIN topo_network.live_edge e ON l.level = 'c' AND e.src = l.src AND e.dst = l.dst;
-	TRUNCATE topo.address, topo.reporter, topo_network.flow_window, topo_network.edge_window, topo_network.live_edge, topo_network.link, topo_network.dirty_window, topo_network.dirty_address;
+	TRUNCATE topo.address, topo.reporter, topo_network.flow_window, topo_network.edge_window, topo_network.live_edge, topo_network.link, topo_network.dirty_window, topo_network.dirty_address, topo_network.address_node, topo_network.overflow_window;
 END
 $$;
 CREATE FUNCTION pg_temp.take_and_flush(flush boolean, lines text[]) RETURNS bigint LANGUAGE plpgsql AS $$
