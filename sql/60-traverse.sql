@@ -20,13 +20,14 @@ CREATE FUNCTION topo.traverse(
 	after       text DEFAULT NULL,
 	level       text DEFAULT NULL,
 	through_external boolean DEFAULT false,
-	time_limit  interval DEFAULT NULL)
+	time_limit  interval DEFAULT NULL,
+	hops        jsonb DEFAULT NULL)
 RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'topo_traverse';
-COMMENT ON FUNCTION topo.traverse(text[], text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval) IS
+COMMENT ON FUNCTION topo.traverse(text[], text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval, jsonb) IS
 'breadth first from the start nodes: each node once, at its least depth, ordered by depth and then label (by its bytes); parent is the one with the least id of the nodes that it was reached from, graphs are all that know an edge to it from any node of the depth before; start nodes have depth 0, no parent and no graphs.
 direction: out (what a node calls), in (who calls it) or both.
 graphs: NULL is network, ipc and trace, or all graphs where there is no service map.
@@ -36,7 +37,8 @@ edge_limit: at most so many neighbours are followed from each node, counted befo
 max_nodes, after: a page of at most max_nodes rows that begins after the node "after", the last of the page before.
 level: app or cluster; NULL is cluster if a start node is one, else app.
 through_external: external nodes and addresses are gone on from too; else they are returned, but only start nodes of these types are expanded.
-time_limit: the search ends after so long, and a NOTICE says how far it came; what it had found by then is returned, of the last depth with the parents and graphs known by then. Naming what was found comes on top';
+time_limit: the search ends after so long, and a NOTICE says how far it came; what it had found by then is returned, of the last depth with the parents and graphs known by then. Naming what was found comes on top.
+hops: chained steps in place of max_depth, a JSON array of an object for each: {"direction": "in", "edge_types": ["calls"], "node_filter": {"type": "app"}, "edge_limit": 10, "edge_order": "name"}; what a step does not name is as the arguments say. A step goes on from all that the one before led to, also from what was reached earlier; a node is returned at its least depth';
 
 CREATE FUNCTION topo.reachable_count(
 	start       text[],
@@ -48,13 +50,14 @@ CREATE FUNCTION topo.reachable_count(
 	node_filter jsonb DEFAULT NULL,
 	level       text DEFAULT NULL,
 	through_external boolean DEFAULT false,
-	time_limit  interval DEFAULT NULL)
+	time_limit  interval DEFAULT NULL,
+	hops        jsonb DEFAULT NULL)
 RETURNS bigint
 LANGUAGE c STABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'topo_reachable_count';
-COMMENT ON FUNCTION topo.reachable_count(text[], text, integer, text[], tstzrange, text[], jsonb, text, boolean, interval) IS
+COMMENT ON FUNCTION topo.reachable_count(text[], text, integer, text[], tstzrange, text[], jsonb, text, boolean, interval, jsonb) IS
 'how many nodes traverse() reaches, the start nodes not counted; no label is looked up and no row is made';
 
 CREATE FUNCTION topo.shortest_path(

@@ -5,12 +5,13 @@
  * A traversal asks its edge source, once for each depth, for the edges at all
  * the nodes of the frontier.  A source knows nothing of depths or of nodes that
  * were seen already; the traversal knows nothing of tables, time or limits.
- * There are three sources:
+ * There are four sources:
  *
  *	expand_tables.c		the live adjacency, an index look-up per frontier
  *						and graph
  *	expand_ranked.c		the same with a limit per node, ranked
  *	expand_windows.c	the edges of a range of time, held in memory
+ *	expand_view.c		the live adjacency from snapshots, or else one of those
  */
 #ifndef TOPOLOGY_TRAVERSE_EXPAND_H
 #define TOPOLOGY_TRAVERSE_EXPAND_H
@@ -90,6 +91,9 @@ struct edge_source
  * scope must live as long.
  */
 extern edge_source *edge_source_open(const edge_scope *scope);
+
+/* The same, from snapshots where they may be used; it costs nothing until it is first asked. */
+extern edge_source *edge_source_open_lazily(const edge_scope *scope);
 
 /* What edge_source_open() chooses from. */
 extern edge_source *edge_source_open_tables(const edge_scope *scope);

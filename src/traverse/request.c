@@ -109,17 +109,10 @@ request_node(traverse_request *request, FunctionCallInfo fcinfo, int index, cons
 	return *id;
 }
 
-/* One of the words that an argument may be; its place in words, which NULL ends. */
+/* The place of a word among those that an argument may be, which NULL ends. */
 static int
-get_word(FunctionCallInfo fcinfo, int index, const char *name, const char *const *words,
-		 const char *hint)
+find_word(const char *word, const char *name, const char *const *words, const char *hint)
 {
-	char *word;
-
-	if (PG_ARGISNULL(index))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is NULL", name),
-						errhint("%s", hint)));
-	word = text_to_cstring(PG_GETARG_TEXT_PP(index));
 	for (int i = 0; words[i] != NULL; i++)
 		if (strcmp(word, words[i]) == 0)
 			return i;
@@ -128,25 +121,50 @@ get_word(FunctionCallInfo fcinfo, int index, const char *name, const char *const
 	return -1;
 }
 
-void
-request_direction(traverse_request *request, FunctionCallInfo fcinfo, int index)
+static char *
+get_word(FunctionCallInfo fcinfo, int index, const char *name, const char *hint)
+{
+	if (PG_ARGISNULL(index))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is NULL", name),
+						errhint("%s", hint)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(index));
+}
+
+static const char DIRECTION_HINT[] =
+	"It is \"out\" (what a node calls), \"in\" (who calls it) or \"both\".";
+
+edge_direction
+request_direction_named(const char *word)
 {
 	static const char *const words[] = {"out", "in", "both", NULL};
 	static const edge_direction directions[] = {EDGE_OUT, EDGE_IN, EDGE_BOTH};
 
-	request->scope.direction = directions[get_word(
-		fcinfo, index, "direction", words,
-		"It is \"out\" (what a node calls), \"in\" (who calls it) or \"both\".")];
+	return directions[find_word(word, "direction", words, DIRECTION_HINT)];
+}
+
+void
+request_direction(traverse_request *request, FunctionCallInfo fcinfo, int index)
+{
+	request->scope.direction =
+		request_direction_named(get_word(fcinfo, index, "direction", DIRECTION_HINT));
+}
+
+static const char ORDER_HINT[] = "It is \"busiest\", \"latest\" or \"name\".";
+
+edge_order
+request_edge_order_named(const char *word)
+{
+	static const char *const words[] = {"busiest", "latest", "name", NULL};
+	static const edge_order orders[] = {EDGE_BUSIEST, EDGE_LATEST, EDGE_NAME};
+
+	return orders[find_word(word, "edge_order", words, ORDER_HINT)];
 }
 
 void
 request_edge_order(traverse_request *request, FunctionCallInfo fcinfo, int index)
 {
-	static const char *const words[] = {"busiest", "latest", "name", NULL};
-	static const edge_order orders[] = {EDGE_BUSIEST, EDGE_LATEST, EDGE_NAME};
-
-	request->scope.order = orders[get_word(fcinfo, index, "edge_order", words,
-										   "It is \"busiest\", \"latest\" or \"name\".")];
+	request->scope.order =
+		request_edge_order_named(get_word(fcinfo, index, "edge_order", ORDER_HINT));
 }
 
 void
@@ -154,13 +172,13 @@ request_level(traverse_request *request, FunctionCallInfo fcinfo, int index)
 {
 	static const char *const words[] = {"app", "cluster", NULL};
 	static const char levels[] = {'a', 'c'};
+	static const char hint[] = "It is \"app\" or \"cluster\"; NULL follows the start nodes.";
 
 	if (PG_ARGISNULL(index))
 		request->scope.level = request->start_clusters ? 'c' : 'a';
 	else
 		request->scope.level =
-			levels[get_word(fcinfo, index, "level", words,
-							"It is \"app\" or \"cluster\"; NULL follows the start nodes.")];
+			levels[find_word(get_word(fcinfo, index, "level", hint), "level", words, hint)];
 }
 
 void
@@ -301,22 +319,29 @@ take_type(void *context, TupleTableSlot *slot)
 }
 
 void
+request_follow_types(edge_scope *scope, Datum names)
+{
+	ArrayType *array = DatumGetArrayTypeP(names);
+	query_args args = {.count = 1, .values = {names}};
+	type_sink types = {
+		.ids = palloc(ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) * sizeof(Datum)),
+	};
+
+	query_run_kept(&types_query, &args, take_type, &types);
+	scope->typed = true;
+	scope->types = PointerGetDatum(
+		construct_array(types.ids, types.count, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+}
+
+void
 request_edge_types(traverse_request *request, FunctionCallInfo fcinfo, int index)
 {
-	query_args args = {.count = 1};
-	type_sink types = {0};
 	int count;
 
 	if (PG_ARGISNULL(index))
 		return;
 	(void) get_names(fcinfo, index, "edge_types", &count);
-	args.values[0] = PG_GETARG_DATUM(index);
-	types.ids = palloc(count * sizeof(Datum));
-	query_run_kept(&types_query, &args, take_type, &types);
-
-	request->scope.typed = true;
-	request->scope.types = PointerGetDatum(
-		construct_array(types.ids, types.count, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+	request_follow_types(&request->scope, PG_GETARG_DATUM(index));
 }
 
 void

@@ -14,6 +14,13 @@
 #include "fmgr.h"
 #include "traverse/traverse.h"
 
+/* A step of a search whose every depth has settings of its own. */
+typedef struct hop
+{
+	edge_scope scope;
+	node_filter *filter; /* or NULL */
+} hop;
+
 typedef struct traverse_request
 {
 	int64 *start;
@@ -22,6 +29,8 @@ typedef struct traverse_request
 	edge_scope scope;
 	int32 max_depth; /* or -1 */
 	node_filter *filter;
+	hop *hops; /* NULL: all depths are alike */
+	int hop_count;
 	time_budget budget;
 } traverse_request;
 
@@ -38,6 +47,11 @@ extern void request_edge_order(traverse_request *request, FunctionCallInfo fcinf
 
 /* After the start nodes, which decide where the argument is NULL. */
 extern void request_level(traverse_request *request, FunctionCallInfo fcinfo, int index);
+
+/* The same from words, and from a text[] of names. */
+extern edge_direction request_direction_named(const char *word);
+extern edge_order request_edge_order_named(const char *word);
+extern void request_follow_types(edge_scope *scope, Datum names);
 
 /* The time that the search may take from now on. */
 extern void request_time_limit(traverse_request *request, FunctionCallInfo fcinfo, int index);

@@ -8,7 +8,7 @@
  * the result does not depend on the order in which a source yields edges.
  *
  * A node that the filter rejects stays in the table, so that it is looked at
- * once only.
+ * once only; with chained steps, once for each that leads to it.
  */
 #include "postgres.h"
 
@@ -62,23 +62,34 @@ id_vector_push(id_vector *vector, int64 id)
 	vector->ids[vector->count++] = id;
 }
 
+/* Have a node of this depth gone on from at the next. */
+static inline void
+put_next(traversal *result, traverse_node *node)
+{
+	node->last = result->depth;
+	id_vector_push(&result->next, node->id);
+}
+
 /* Reach a node at the depth that is being searched; NULL if it was reached before. */
 static inline traverse_node *
 reach(traversal *result, int64 id, int64 parent)
 {
 	bool found;
 	traverse_node *node = traverse_nodes_insert(result->nodes, id, &found);
+	/* what an earlier step rejected may pass this one */
+	bool again = found && result->chained && node->last != result->depth;
 
-	if (!found)
+	if (!found || (again && node->depth == TRAVERSE_REJECTED))
 	{
 		node->parent = parent;
 		node->graphs = 0;
 		node->named = NULL;
 		node->depth = result->depth;
-		id_vector_push(&result->next, id);
-		if (result->nodes->members % NODES_BETWEEN_CHECKS == 0)
-			memory_check(result->memory);
 	}
+	if (!found && result->nodes->members % NODES_BETWEEN_CHECKS == 0)
+		memory_check(result->memory);
+	if (!found || again)
+		put_next(result, node);
 	return node->depth == result->depth ? node : NULL;
 }
 
@@ -98,6 +109,16 @@ take_edge(void *context, int64 near, int64 far, uint64 graphs)
 	}
 }
 
+/* Mark a node that was reached first at this depth as rejected, or take that back. */
+static void
+mark_rejected(traversal *result, int64 id, bool rejected)
+{
+	traverse_node *node = traverse_find(result, id);
+
+	if (node->depth == (rejected ? result->depth : TRAVERSE_REJECTED))
+		node->depth = rejected ? TRAVERSE_REJECTED : result->depth;
+}
+
 /* Leave in next only the nodes that the filter lets through. */
 static void
 filter_next(traversal *result, node_filter *filter)
@@ -105,10 +126,23 @@ filter_next(traversal *result, node_filter *filter)
 	id_vector *next = &result->next;
 
 	for (size_t i = 0; i < next->count; i++)
-		traverse_find(result, next->ids[i])->depth = TRAVERSE_REJECTED;
+		mark_rejected(result, next->ids[i], true);
 	next->count = node_filter_apply(filter, next->ids, next->count);
 	for (size_t i = 0; i < next->count; i++)
-		traverse_find(result, next->ids[i])->depth = result->depth;
+		mark_rejected(result, next->ids[i], false);
+}
+
+/* How many of the frontier were reached first at this depth. */
+static size_t
+count_new(const traversal *result)
+{
+	size_t count = 0;
+
+	if (!result->chained)
+		return result->frontier.count;
+	for (size_t i = 0; i < result->frontier.count; i++)
+		count += traverse_find(result, result->frontier.ids[i])->depth == result->depth;
+	return count;
 }
 
 /* What was found becomes the frontier. */
@@ -120,20 +154,24 @@ finish_depth(traversal *result)
 	result->next = result->frontier;
 	result->next.count = 0;
 	result->frontier = found;
-	result->reached += found.count;
+	result->reached += count_new(result);
 }
 
 static void
 search_depth(traversal *result, edge_source *source, const traverse_goal *goal)
 {
+	traverse_step all = {.source = source, .filter = goal->filter};
+	traverse_step step = goal->steps != NULL ? goal->steps[result->depth] : all;
+
 	CHECK_FOR_INTERRUPTS();
 	if (!goal->through_closed && result->depth > 0)
 		result->frontier.count =
 			closed_nodes_leave_out(result->frontier.ids, result->frontier.count);
 	result->depth++;
-	source->expand(source, result->frontier.ids, result->frontier.count, take_edge, result);
-	if (goal->filter != NULL && result->next.count > 0)
-		filter_next(result, goal->filter);
+	step.source->expand(step.source, result->frontier.ids, result->frontier.count, take_edge,
+						result);
+	if (step.filter != NULL && result->next.count > 0)
+		filter_next(result, step.filter);
 	finish_depth(result);
 }
 
@@ -151,6 +189,7 @@ traverse_run(edge_source *source, const traverse_goal *goal)
 	traversal *result = palloc0(sizeof(traversal));
 
 	result->budget = goal->budget;
+	result->chained = goal->steps != NULL;
 	result->memory = CurrentMemoryContext;
 	result->nodes = traverse_nodes_create(CurrentMemoryContext, 64, NULL);
 	id_vector_create(&result->frontier);

@@ -23,6 +23,7 @@ typedef struct traverse_node
 	uint64 graphs;
 	void *named; /* for the caller's use; NULL at first */
 	int32 depth;
+	int32 last;  /* of chained steps: the last that led to it */
 	char status; /* of the hash table */
 } traverse_node;
 
@@ -34,11 +35,19 @@ typedef struct id_vector
 	size_t capacity;
 } id_vector;
 
+/* One of chained steps. */
+typedef struct traverse_step
+{
+	edge_source *source;
+	node_filter *filter; /* or NULL */
+} traverse_step;
+
 typedef struct traversal
 {
 	struct traverse_nodes_hash *nodes;
 	int32 depth;    /* the deepest level that was searched */
 	size_t started; /* distinct start nodes */
+	bool chained;
 	size_t reached; /* nodes reached, start nodes among them, rejected ones not */
 	MemoryContext memory;
 	size_t edges; /* handed over by the source */
@@ -53,6 +62,13 @@ typedef struct traverse_goal
 	size_t start_count;
 	int32 max_depth;     /* or -1 */
 	node_filter *filter; /* or NULL; start nodes are exempt from it */
+
+	/*
+	 * Chained steps (hops.h), max_depth of them, in place of one source and filter; or
+	 * NULL.
+	 */
+	const traverse_step *steps;
+
 	bool through_closed; /* else closed nodes, start nodes exempt, are not expanded */
 	time_budget *budget; /* or NULL */
 
@@ -65,9 +81,9 @@ typedef struct traverse_goal
  * Search until nothing new is found, max_depth is reached, it is enough, or the time
  * is over.  Then the last depth has what was found of it, and the parents and graphs
  * known from that.
- * A node is expanded once at the most.  Costs 48 bytes to 96 bytes of memory a node, in
- * CurrentMemoryContext; raises configuration_limit_exceeded where that, with all else
- * that is in it, exceeds what memory_check() allows.
+ * A node is expanded once at the most, but with chained steps once for each.  Costs 48 bytes to 96
+ * bytes of memory a node, in CurrentMemoryContext; raises configuration_limit_exceeded where that,
+ * with all else that is in it, exceeds what memory_check() allows.
  */
 extern traversal *traverse_run(edge_source *source, const traverse_goal *goal);
 

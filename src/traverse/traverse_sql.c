@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "traverse/hops.h"
 #include "traverse/link_view.h"
 #include "traverse/node_names.h"
 #include "traverse/page.h"
@@ -95,7 +96,8 @@ ordered_rows(const traversal *result, int32 least_depth)
 	row_list rows = {.nodes = MemoryContextAllocHuge(CurrentMemoryContext,
 													 result->reached * sizeof(traverse_node *))};
 
-	node_names_find(result, Max(least_depth - 1, 0));
+	/* a parent is of the depth before, but of chained steps it may be of any */
+	node_names_find(result, result->chained ? 0 : Max(least_depth - 1, 0));
 	traverse_each(result, least_depth, add_row, &rows);
 	qsort(rows.nodes, rows.count, sizeof(traverse_node *), compare_rows);
 	return rows;
@@ -158,6 +160,8 @@ read_traverse_arguments(traverse_request *request, FunctionCallInfo fcinfo)
 	request_level(request, fcinfo, 11);
 	request->scope.through_closed = request_flag(fcinfo, 12);
 	request_time_limit(request, fcinfo, 13);
+	if (!PG_ARGISNULL(14))
+		hops_read(request, PG_GETARG_JSONB_P(14));
 }
 
 static page
@@ -188,8 +192,11 @@ run_request(const traverse_request *request, page *wanted)
 		.enough_context = wanted,
 	};
 
-	traversal *result = traverse_run(edge_source_open(&request->scope), &goal);
+	traversal *result;
 
+	if (request->hops != NULL)
+		goal.steps = hops_open(request);
+	result = traverse_run(goal.steps == NULL ? edge_source_open(&request->scope) : NULL, &goal);
 	time_budget_report(&request->budget, result->reached, result->depth);
 	return result;
 }
@@ -201,6 +208,15 @@ traverse_tables(ReturnSetInfo *output, const traverse_request *request, page *wa
 
 	put_page(output, result, &request->scope, wanted,
 			 ordered_rows(result, first_depth(result, wanted)));
+}
+
+/* Chained steps look at snapshots themselves. */
+static link_view *
+open_view(const traverse_request *request, bool named)
+{
+	return request->hops != NULL
+			   ? NULL
+			   : link_view_open(&request->scope, request->start, request->start_count, named);
 }
 
 static void
@@ -235,8 +251,7 @@ topo_traverse(PG_FUNCTION_ARGS)
 	call = palloc(sizeof(traverse_call));
 	read_traverse_arguments(&call->request, fcinfo);
 	call->wanted = read_page_arguments(fcinfo);
-	view =
-		link_view_open(&call->request.scope, call->request.start, call->request.start_count, true);
+	view = open_view(&call->request, true);
 	if (view == NULL)
 		traverse_tables(output, &call->request, &call->wanted);
 	else if (stream != NULL)
@@ -274,7 +289,9 @@ topo_reachable_count(PG_FUNCTION_ARGS)
 	request_level(&request, fcinfo, 7);
 	request.scope.through_closed = request_flag(fcinfo, 8);
 	request_time_limit(&request, fcinfo, 9);
-	view = link_view_open(&request.scope, request.start, request.start_count, false);
+	if (!PG_ARGISNULL(10))
+		hops_read(&request, PG_GETARG_JSONB_P(10));
+	view = open_view(&request, false);
 	count = view != NULL ? count_in_view(view, &request) : count_in_tables(&request);
 	SPI_finish();
 	PG_RETURN_INT64(count);

@@ -25,28 +25,31 @@ SELECT (CASE WHEN i % 3 = 0 THEN 'c' ELSE 'a' END)::"char", i % 37 + 1, i * 7 % 
 INSERT INTO topo_o2.link (src, dst, type) SELECT i % 11 + 1, i * 5 % 29 + 1, i % 3 FROM generate_series(1, 30) i ON CONFLICT DO NOTHING;
 
 -- What all functions say, as one text
-CREATE FUNCTION public.answers(starts text[], target text, direction text, k integer, of_graphs text[], types text[], filter jsonb, at_level text, through boolean)
+CREATE FUNCTION public.answers(starts text[], target text, direction text, k integer, of_graphs text[], types text[], filter jsonb, at_level text, through boolean, steps jsonb)
 RETURNS text LANGUAGE sql AS $$
 	SELECT concat_ws(E'\n',
 		-- fetched one by one, in the order in which they come; the page below goes over a tuplestore
 		(SELECT string_agg(row(t.node, t.node_type, t.depth, t.parent, t.graphs)::text, E'\n')
 		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, node_filter => filter, level => at_level, through_external => through) t),
+		(SELECT string_agg(row(t.node, t.node_type, t.depth, t.parent, t.graphs)::text, E'\n')
+		 FROM topo.traverse(starts, direction, graphs => of_graphs, edge_types => types, node_filter => filter, level => at_level, through_external => through, hops => steps) t),
+		'count ' || topo.reachable_count(starts, direction, graphs => of_graphs, edge_types => types, node_filter => filter, level => at_level, through_external => through, hops => steps),
 		'count ' || topo.reachable_count(starts, direction, k, of_graphs, edge_types => types, node_filter => filter, level => at_level, through_external => through),
 		(SELECT string_agg(t::text, E'\n' ORDER BY t.ordinality)
 		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, level => at_level, max_nodes => 4, through_external => through) WITH ORDINALITY t),
 		(SELECT string_agg(p::text, E'\n' ORDER BY p.step)
 		 FROM topo.shortest_path(starts[1], target, of_graphs, max_depth => k, direction => answers.direction, level => at_level, edge_types => types, through_external => through) p))
 $$;
-CREATE FUNCTION public.compare(starts text[], target text, direction text, k integer, of_graphs text[], types text[], filter jsonb, at_level text, through boolean)
+CREATE FUNCTION public.compare(starts text[], target text, direction text, k integer, of_graphs text[], types text[], filter jsonb, at_level text, through boolean, steps jsonb)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	of_snapshot text;
 	of_tables text;
 BEGIN
 	SET LOCAL topology.use_snapshot = on;
-	of_snapshot := public.answers(starts, target, direction, k, of_graphs, types, filter, at_level, through);
+	of_snapshot := public.answers(starts, target, direction, k, of_graphs, types, filter, at_level, through, steps);
 	SET LOCAL topology.use_snapshot = off;
-	of_tables := public.answers(starts, target, direction, k, of_graphs, types, filter, at_level, through);
+	of_tables := public.answers(starts, target, direction, k, of_graphs, types, filter, at_level, through, steps);
 	SET LOCAL topology.use_snapshot = on;
 	RETURN CASE WHEN of_snapshot = of_tables THEN 'same'
 				ELSE format(E'snapshot:\n%s\ntables:\n%s', of_snapshot, of_tables) END;
@@ -128,6 +131,16 @@ sub act
 	return;
 }
 
+# Chained steps
+sub steps
+{
+	return '[' . join(', ', map { '{' . join(', ',
+		pick('', '"direction": "in"', '"direction": "both"'),
+		pick('', '', '"edge_types": ["calls", "reads"]'),
+		pick('', '', '"node_filter": {"tier": [1, 2]}'),
+		pick('', '', '', '"edge_limit": 2, "edge_order": "name"')) =~ s/^(, )+|(, )+$//gr =~ s/(, )+/, /gr . '}' } 1 .. 1 + int rand 3) . ']';
+}
+
 sub settle_prepared
 {
 	my ($name) = pick(keys %prepared);
@@ -143,9 +156,9 @@ sub compare
 {
 	my ($s) = @_;
 	my @known = split /\n/, $s->{session}->run("SELECT topo.node_label(type, name) FROM topo.node ORDER BY hashint8(id + $compared) LIMIT 3");
-	my $call = sprintf "SELECT public.compare('{%s}', '%s', '%s', %s, '{%s}', %s, %s, '%s', %s)",
+	my $call = sprintf "SELECT public.compare('{%s}', '%s', '%s', %s, '{%s}', %s, %s, '%s', %s, '%s')",
 	  join(',', @known[ 0 .. int rand 2 ]), $known[2], pick('out', 'in', 'both'), pick('NULL', 1, 2, 3), pick('o1', 'o2', 'o1,o2'),
-	  pick('NULL', 'NULL', "'{calls}'", "'{calls,writes}'"), pick('NULL', 'NULL', q('{"tier": [0, 1]}')), pick('app', 'app', 'cluster'), pick('false', 'false', 'true');
+	  pick('NULL', 'NULL', "'{calls}'", "'{calls,writes}'"), pick('NULL', 'NULL', q('{"tier": [0, 1]}')), pick('app', 'app', 'cluster'), pick('false', 'false', 'true'), steps();
 	my $answer = $s->{session}->run($call);
 
 	push @trace, "$s->{number}: $call";
