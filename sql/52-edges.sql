@@ -113,7 +113,7 @@ RETURNS TABLE (source text, target text, graphs text[], traffic topo.traffic,
 			   connections bigint, bytes_sent bigint, bytes_received bigint, requests bigint, errors bigint,
 			   p50_ms double precision, p99_ms double precision,
 			   first_seen timestamptz, last_seen timestamptz, via text[], confidence real, endpoints text[])
-LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 10000
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 10000 SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off -- compiling the plans of its queries takes longer than it saves
 AS 'MODULE_PATHNAME', 'topology_edges';

@@ -36,7 +36,6 @@ PG_FUNCTION_INFO_V1(topo_estimate_rows);
 
 #define ASSUMED_DEPTH 3
 #define FILTER_SHARE  0.1 /* of nodes that pass a filter of which nothing is known */
-#define UNKNOWN_ROWS  1000
 #define MOST_DEPTHS   64
 
 /* A call that is planned. */
@@ -257,13 +256,13 @@ reached(double starts, double width, double nodes, int depths)
 	return Max(seen - Min(starts, nodes), 0);
 }
 
-/* The most edges that one of the graphs has live. */
+/* The most edges that one of the graphs has live; negative: not known. */
 static double
 live_edges(const planned_call *call)
 {
 	char **graphs;
 	int count = graph_names(call, &graphs);
-	double most = 0;
+	double most = -1;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -282,6 +281,7 @@ usual_path_length(double width, double nodes)
 	return width > 1 ? 2 + log(Max(nodes / 2, 1)) / log(width) : 2;
 }
 
+/* Negative: nothing is known. */
 static double
 estimate_rows(const planned_call *call)
 {
@@ -294,7 +294,7 @@ estimate_rows(const planned_call *call)
 	if (is_function(call, "edges"))
 		return live_edges(call);
 	if (shape.nodes < 1)
-		return UNKNOWN_ROWS;
+		return -1;
 	if (is_function(call, "shortest_path"))
 		return usual_path_length(width, shape.nodes);
 	if (is_function(call, "components"))
@@ -315,10 +315,14 @@ topo_estimate_rows(PG_FUNCTION_ARGS)
 	Node *request = (Node *) PG_GETARG_POINTER(0);
 	SupportRequestRows *wanted = (SupportRequestRows *) request;
 	planned_call call;
+	double rows;
 
 	if (!IsA(request, SupportRequestRows) || !IsA(wanted->node, FuncExpr))
 		PG_RETURN_POINTER(NULL);
 	call = read_call(wanted->root, (FuncExpr *) wanted->node);
-	wanted->rows = clamp_row_est(estimate_rows(&call));
+	rows = estimate_rows(&call);
+	if (rows < 0)
+		PG_RETURN_POINTER(NULL);
+	wanted->rows = clamp_row_est(rows);
 	PG_RETURN_POINTER(wanted);
 }

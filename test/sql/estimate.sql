@@ -62,6 +62,17 @@ END
 $$;
 SELECT pg_temp.join_of(1), pg_temp.join_of(20);
 
+-- edges: as many as are live, once that is known
+SELECT topo.create_service_map();
+SELECT pg_temp.expected('SELECT * FROM topo.edges()');
+SELECT topo.ingest('ipc', convert_to(string_agg(json_build_object('client', 'es' || i, 'server', 'es' || i + 1, 'requests', 1,
+	'start', (extract(epoch FROM topo.clock()) * 1e9)::int8, 'end', (extract(epoch FROM topo.clock()) * 1e9)::int8)::text, E'\n'), 'UTF8'))
+FROM generate_series(1, 300) i;
+SELECT topo.flush();
+ANALYZE topo_ipc.live_edge;
+SELECT pg_temp.error('SELECT * FROM topo.edges()') BETWEEN 0.9 AND 1.1 AS near;
+
+SELECT topo.drop_graph(name) FROM topo.graph WHERE name IN ('network', 'ipc', 'trace');
 DROP TABLE es_owner;
 SELECT topo.drop_graph('es'), topo.drop_graph('es_new');
 DELETE FROM topo.node WHERE name ~ '^es[0-9]+$';
