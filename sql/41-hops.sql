@@ -8,12 +8,17 @@
 -- Attribution.  The local side of a report is known where it was captured.  The
 -- peer is looked up at the time of the flow, by address and port, then by address
 -- alone: as the inventory says, or as its owner's own calls have taught, if somebody
--- answered there and nobody else is known to listen at that address.  A server that
--- reported as many connections of the same ends in the window is the callee,
--- whoever else may hold the address.  Without its word no more than 0.9 is believed,
--- unless the inventory says it; and a half, if the owner was not seen there, in the
--- reports of the window, at the time of the flow: it may have gone.  So what is
--- believed depends on the window's own reports, which make it dirty, and on no stay.
+-- answered there and nobody else is known to listen at that address.  The inventory
+-- outweighs all else.
+--
+-- Witness.  A server that reports all connections of the same ends in the window is
+-- the callee, whoever else may hold the address.  If it reports some, and others who
+-- share the client's address do not account for these, its word proves the edge to
+-- it, where it is also who held the address.  So both have a confidence of 1.  Who
+-- is only known to have held the address has 0.9, if the reports of the window show
+-- it there at the time of the flow, and 0.5 if not: it may have gone.  Thus what is
+-- believed of a window is read from its own reports, which mark it as dirty, and not
+-- from a stay's end, which marks no window.
 --
 -- Counted once.  Where the client's host reports, its word counts, and the server's
 -- is left out.  Over a translation (NAT) the server sees another address:
@@ -22,18 +27,28 @@
 --   tuple is of who holds the translated target; the server's report from the
 --   translated source is the same connections.
 -- masquerade (an intermediary of kind nat or gateway holds the source that the
---   server saw): what its host told of translations (topo_network.translation)
---   says whose connections these are: those of clients that report are counted
---   there; the server's word, in proportion to connections, stands for the others.
---   Where nothing was told, clients that report calls to this listener and that it
---   never saw are taken to be behind the NAT; what they do not account for stays an
---   edge of the NAT, half believed.
+--   server saw, or a forwarder told that it hid a client): what its host told of
+--   translations (topo_network.translation) says whose connections these are: those
+--   of clients that report are counted there; the server's word, in proportion to
+--   connections, stands for the others.  Where nothing was told, clients that report
+--   calls to this listener and that it never saw are taken to be behind the NAT; what
+--   they do not account for stays an edge of the NAT, half believed.
+-- redirection: where a forwarder told what became of a client's calls, they are of who
+--   reported them as their server there, else half of who held that address.
 -- a kept connection to an address that was given to another: the host that has it now
 --   reports, and not this connection; half believed.
--- virtual address (an intermediary without a host of its own holds the target): the
---   translations told, else what the servers saw of the same client at listeners that
---   it says it never called, among the backends declared, if nobody else shares the
---   client's address; else the one app that is declared behind it; else it stays a node.
+-- virtual address (an intermediary without a host of its own holds the target), where
+--   nothing was told: what the servers saw of the same client at listeners that it says
+--   it never called, among the backends declared, if nobody else shares the client's
+--   address, nearly believed; else the one app that is declared behind it; else it stays
+--   a node.
+--
+-- Of translations, those of connections that began in the window count; else, at
+-- intermediaries, the last before it, which kept connections may be of, or those of
+-- the next one, since a connection may begin in one window here and in another there.
+-- These are believed wholly only if no others were ever told, up to then, of the same
+-- ends, as long as translations are kept.  So a translation marks as dirty all windows
+-- from the one before its own in which its client appears.
 --
 -- via has the intermediaries that translated.  What a proxy does is not told here.
 --
@@ -157,6 +172,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.declared_backends() IS 'the backends that the inventory declares, as nodes, as far as these are there';
 
+CREATE FUNCTION topo.trust(by_client boolean, role_guessed boolean, unknown boolean, answered boolean, unheard boolean,
+						   source text, ambiguous boolean, whole boolean, proven boolean, seen boolean) RETURNS real
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN unknown THEN 0.5
+			WHEN answered THEN CASE WHEN role_guessed THEN 0.5 ELSE 1 END
+			-- who only sends, and gets no answer, may send to one who is gone
+			WHEN unheard AND source <> 'inventory' THEN 0.5
+			WHEN source IS NULL OR ambiguous THEN 1
+			WHEN NOT whole OR role_guessed THEN 0.5
+			WHEN source = 'inventory' OR NOT by_client OR proven THEN 1
+			WHEN seen THEN 0.9
+			ELSE 0.5 END::real;
+COMMENT ON FUNCTION topo.trust(boolean, boolean, boolean, boolean, boolean, text, boolean, boolean, boolean, boolean) IS
+'how much is believed of a peer; unknown: its host knows nothing of a kept connection; answered: it reported all of the connections; unheard: it answered nothing; source, ambiguous, whole: of holder_of(); proven: it reported some of them; seen: it was seen there at the time';
+
 -- One statement, for one state of the tables and one plan over reports that may be a million.
 CREATE FUNCTION topo.hops_of(buckets timestamptz[]) RETURNS SETOF topo.hop
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100000
@@ -169,12 +199,29 @@ BEGIN
 		SELECT a.scope, a.address, a.valid, a.node
 		FROM topo.address a JOIN topo.intermediary i ON i.node = a.node
 		WHERE i.kind IN ('nat', 'gateway') AND a.port IS NULL AND NOT a.ambiguous
+	), passed AS MATERIALIZED (
+		-- what forwarders told of connections that began in these windows
+		SELECT t.bucket, t.scope, t.protocol, t.client_address AS client, t.target_address AS target, t.target_port AS port,
+			   t.out_client_address AS out_client, t.out_target_address AS out_target, t.out_target_port AS out_port, sum(t.connections) AS connections
+		FROM topo_network.translation t
+		WHERE t.bucket = ANY (buckets)
+		GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+		HAVING sum(t.connections) > 0
+	), hiding AS MATERIALIZED (
+		-- those that hid their client
+		SELECT p.bucket, p.scope, p.protocol, p.out_client, p.out_target, p.out_port, sum(p.connections) AS connections
+		FROM passed p
+		GROUP BY 1, 2, 3, 4, 5, 6
+		HAVING bool_or(p.client <> p.out_client)
 	), report AS MATERIALIZED (
 		SELECT r.*, topo.connections(r.traffic) AS connections, topo.failed(r.traffic) AS failed, n.node AS nat,
+			   n.node IS NOT NULL OR h.bucket IS NOT NULL AS is_hidden,
 			   NOT r.by_client AND EXISTS (SELECT FROM topo.reporter p WHERE p.address = r.caller AND p.scope = r.scope
 										   AND p.valid @> r.first_seen) AS covered
 		FROM topo.flow_reports(buckets) r
 			 LEFT JOIN nat n ON NOT r.by_client AND n.scope = r.scope AND n.address = r.caller AND n.valid @> r.first_seen
+			 LEFT JOIN hiding h ON NOT r.by_client AND h.bucket = r.bucket AND h.scope = r.scope AND h.protocol = r.protocol
+							   AND h.out_client = r.caller AND h.out_target = r.target AND h.out_port = r.port
 	), heard AS MATERIALIZED (
 		-- what servers reported, by where they are called; and by where they listen, which a client on the same host may know
 		SELECT s.report, s.bucket, s.scope, s.protocol, s.caller, s.node, s.first_seen, s.last_seen, s.connections, s.target, s.port
@@ -183,50 +230,66 @@ BEGIN
 		SELECT s.report, s.bucket, s.scope, s.protocol, s.caller, s.node, s.first_seen, s.last_seen, s.connections, s.inside, s.inside_port
 		FROM report s WHERE NOT s.by_client AND (s.inside, s.inside_port) IS DISTINCT FROM (s.target, s.port)
 	), met AS MATERIALIZED (
-		-- what both ends reported
-		SELECT c.report AS of_client, s.report AS of_server, s.node, s.connections
+		-- what both ends reported; asked: connections of all the clients that one server's report may be of, others: of the rest of these
+		SELECT c.report AS of_client, s.report AS of_server, s.node, s.connections, sum(c.connections) OVER w AS asked,
+			   sum(c.connections) OVER w - c.connections AS others, count(*) OVER w = 1 AS is_sole
 		FROM report c JOIN heard s ON s.bucket = c.bucket AND s.scope = c.scope AND s.protocol = c.protocol
 								  AND s.caller = c.caller_outside AND s.target = c.inside AND s.port = c.inside_port
 		WHERE c.by_client
+		WINDOW w AS (PARTITION BY s.report)
 	), masqueraded AS MATERIALIZED (
 		-- a server's word of a NAT, but for what is the NAT's own or was translated at the caller's
 		SELECT r.* FROM report r
-		WHERE r.nat IS NOT NULL AND NOT EXISTS (SELECT FROM met WHERE met.of_server = r.report)
+		WHERE r.is_hidden AND NOT r.by_client AND NOT EXISTS (SELECT FROM met WHERE met.of_server = r.report)
 	), told AS MATERIALIZED (
+		-- whose connections these are, of those that began in the window, or last
 		SELECT m.report, t.client, t.connections, sum(t.connections) OVER (PARTITION BY m.report ORDER BY t.client) AS upto,
 			   sum(t.connections) OVER (PARTITION BY m.report) AS total,
-			   EXISTS (SELECT FROM topo.reporter p WHERE p.address = t.client AND p.scope = m.scope AND p.valid @> m.first_seen) AS covered
-		FROM masqueraded m CROSS JOIN LATERAL (
-			SELECT t.client_address AS client, sum(t.connections) AS connections
-			FROM topo_network.translation t
-			WHERE t.scope = m.scope AND t.protocol = m.protocol AND t.out_client_address = m.caller
-			  AND t.out_target_address = m.target AND t.out_target_port = m.port
-			  AND t.bucket = (SELECT max(l.bucket) FROM topo_network.translation l
-							  WHERE l.scope = m.scope AND l.protocol = m.protocol AND l.out_client_address = m.caller
-								AND l.out_target_address = m.target AND l.out_target_port = m.port AND l.bucket <= m.bucket)
-			GROUP BY 1 HAVING sum(t.connections) > 0) t
+			   EXISTS (SELECT FROM topo.reporter p WHERE p.address = t.client AND p.scope = m.scope AND p.valid @> m.first_seen) AS covered,
+			   -- no other ever was; or others do not account for all, or nobody else can have been called
+			   NOT t.others OR l.bucket = m.bucket AND (m.connections > sum(t.connections) OVER (PARTITION BY m.report) - t.connections
+														OR coalesce(h.whole AND h.node = m.node, false)) AS is_sure
+		FROM masqueraded m
+			 LEFT JOIN LATERAL topo.holder_of(m.scope, m.target, m.port, m.bucket, m.bucket + interval '10 seconds', true, true) h ON true
+			 CROSS JOIN LATERAL (
+				SELECT t.bucket FROM topo_network.translation t
+				WHERE t.scope = m.scope AND t.protocol = m.protocol AND t.out_client_address = m.caller
+				  AND t.out_target_address = m.target AND t.out_target_port = m.port
+				  AND t.bucket <= m.bucket + interval '10 seconds' AND t.connections > 0
+				ORDER BY t.bucket > m.bucket, t.bucket DESC LIMIT 1) l
+			 CROSS JOIN LATERAL (
+				SELECT t.client_address AS client, sum(t.connections) FILTER (WHERE t.bucket = l.bucket) AS connections, count(*) OVER () > 1 AS others
+				FROM topo_network.translation t
+				WHERE t.scope = m.scope AND t.protocol = m.protocol AND t.out_client_address = m.caller
+				  AND t.out_target_address = m.target AND t.out_target_port = m.port
+				  AND t.bucket <= m.bucket + interval '10 seconds' AND t.connections > 0
+				GROUP BY 1) t
+		WHERE t.connections > 0
 	), hidden AS MATERIALIZED (
-		-- clients that call the listener, and that it did not see
-		SELECT m.report AS masqueraded, m.nat, c.report, c.connections
+		-- clients that call the listener, and that it did not see; is_sure: it saw as many connections
+		SELECT m.report AS masqueraded, m.nat, m.node, c.report, c.connections,
+			   sum(c.connections) OVER (PARTITION BY m.report) <= m.connections AS is_sure
 		FROM masqueraded m JOIN report c ON c.by_client AND c.bucket = m.bucket AND c.scope = m.scope AND c.protocol = m.protocol
 										AND c.inside = m.target AND c.inside_port = m.port AND c.caller_outside = c.caller
 		WHERE NOT EXISTS (SELECT FROM told t WHERE t.report = m.report)
 		  AND NOT EXISTS (SELECT FROM met WHERE met.of_client = c.report)
 	), behind AS MATERIALIZED (
 		-- the client's word of what a server reported of a NAT
-		SELECT h.report, h.nat, m.node FROM hidden h JOIN masqueraded m ON m.report = h.masqueraded
+		SELECT h.report, h.nat, h.node, CASE WHEN h.is_sure THEN h.connections END AS connections FROM hidden h
 		UNION
-		SELECT c.report, m.nat, m.node
+		SELECT c.report, m.nat, m.node, CASE WHEN t.is_sure THEN c.connections END
 		FROM told t JOIN masqueraded m ON m.report = t.report
 			 JOIN report c ON c.by_client AND c.bucket = m.bucket AND c.scope = m.scope AND c.protocol = m.protocol
 						  AND c.caller = t.client AND c.inside = m.target AND c.inside_port = m.port
 	), witness AS MATERIALIZED (
-		-- who reported the same connections as their server; a node of NULL: several did; connections of NULL: not known, over a NAT
-		SELECT w.report, CASE WHEN min(w.node) = max(w.node) THEN min(w.node) END AS node,
-			   CASE WHEN count(*) = count(w.connections) THEN sum(w.connections) END AS connections
-		FROM (SELECT met.of_client AS report, met.node, met.connections FROM met
+		-- who reported a client's connections as their server; a node of NULL: several did.  is_full: all that was asked was
+		-- answered; is_proof: others do not account for all that was answered
+		SELECT w.report, CASE WHEN min(w.node) = max(w.node) THEN min(w.node) END AS node, max(w.asked) > 0 OR bool_and(w.is_sole) AS is_clear,
+			   bool_and(w.connections IS NOT NULL) AND sum(w.connections) >= max(w.asked) AS is_full,
+			   bool_and(w.connections IS NOT NULL) AND sum(w.connections) > max(w.others) AS is_proof
+		FROM (SELECT met.of_client AS report, met.node, met.connections, met.asked, met.others, met.is_sole FROM met
 			  UNION ALL
-			  SELECT b.report, b.node, NULL FROM behind b) w
+			  SELECT b.report, b.node, b.connections, b.connections, 0, true FROM behind b) w
 		WHERE w.node IS NOT NULL
 		GROUP BY w.report
 	), alone_in_word AS MATERIALIZED (
@@ -258,38 +321,31 @@ BEGIN
 	), counted AS (
 		SELECT r.report, r.bucket, r.scope, r.protocol, r.by_client, r.node, r.caller, r.caller_outside, r.caller_port,
 			   r.target AS called, r.port AS called_port, r.inside AS target, r.inside_port AS port, r.translated,
-			   r.role_guessed, NULL::bigint AS nat, false AS shared, r.first_seen, r.last_seen, r.connections, r.failed, r.traffic
+			   r.role_guessed, NULL::bigint AS nat, 1::real AS most, r.first_seen, r.last_seen, r.connections, r.failed, r.traffic
 		FROM report r
-		WHERE r.by_client OR r.nat IS NULL AND NOT r.covered
+		WHERE r.by_client OR NOT r.is_hidden AND NOT r.covered
 		UNION ALL
 		SELECT m.report, m.bucket, m.scope, m.protocol, false, m.node, t.client, t.client, NULL, m.target, m.port, m.inside, m.inside_port, false,
-			   m.role_guessed, m.nat, false, m.first_seen, m.last_seen, m.connections, m.failed,
+			   m.role_guessed, m.nat, CASE WHEN t.is_sure THEN 1 ELSE 0.8 END::real, m.first_seen, m.last_seen, m.connections, m.failed,
 			   topo.portion(m.traffic, (t.upto - t.connections)::bigint, t.upto::bigint, t.total::bigint)
 		FROM told t JOIN masqueraded m ON m.report = t.report
 		WHERE NOT t.covered
 		UNION ALL
 		SELECT r.report, r.bucket, r.scope, r.protocol, false, r.node, r.caller, r.caller, NULL, r.target, r.port, r.inside, r.inside_port, false,
-			   r.role_guessed, NULL, r.shared, r.first_seen, r.last_seen, r.connections, r.failed,
+			   r.role_guessed, NULL, CASE WHEN r.shared THEN 0.5 ELSE 1 END::real, r.first_seen, r.last_seen, r.connections, r.failed,
 			   CASE WHEN r.shared THEN topo.portion(r.traffic, 0, r.rest, r.connections) ELSE r.traffic END
 		FROM remainder r
 		WHERE NOT r.shared OR r.rest > 0
 	), attributed AS MATERIALIZED (
 		SELECT c.*, coalesce(port_said.node, said.node, known.id) AS local_owner,
 			   CASE WHEN e.is_answered THEN w.node WHEN NOT peer.ambiguous THEN peer.node END AS peer_owner,
-			   coalesce(peer.ambiguous, false) AND NOT e.is_answered AS ambiguous,
-			   CASE WHEN c.shared OR u.report IS NOT NULL THEN 0.5
-					WHEN e.is_answered THEN CASE WHEN c.role_guessed THEN 0.5 ELSE 1 END
-					-- who only sends, and gets no answer, may send to one who is gone
-					WHEN c.by_client AND c.connections = 0 AND c.failed = 0
-						 AND topo.bytes_received(c.traffic) = 0 AND peer.source <> 'inventory' AND c.protocol = 6 THEN 0.5
-					WHEN peer.node IS NULL OR peer.ambiguous THEN 1
-					WHEN NOT peer.whole OR c.role_guessed THEN 0.5
-					WHEN peer.source = 'inventory' OR NOT c.by_client THEN 1
-					WHEN w.report IS NULL THEN CASE WHEN g.since - interval '2 seconds' <= c.first_seen AND g.until >= c.first_seen THEN 0.9 ELSE 0.5 END
-					WHEN w.node IS DISTINCT FROM peer.node THEN 0.5
-					-- the other end of some of them may be another's
-					WHEN peer.port IS NULL OR w.connections < c.connections THEN 0.9
-					ELSE 1 END::real AS confidence
+			   coalesce(peer.ambiguous, false) AND NOT e.is_answered AS ambiguous, e.is_answered,
+			   least(c.most, topo.trust(
+					c.by_client, c.role_guessed, u.report IS NOT NULL, e.is_answered,
+					c.by_client AND c.protocol = 6 AND c.connections = 0 AND c.failed = 0 AND topo.bytes_received(c.traffic) = 0,
+					peer.source, peer.ambiguous, peer.whole, w.is_proof AND w.node = peer.node,
+					CASE WHEN w.report IS NOT NULL THEN w.node IS NOT DISTINCT FROM peer.node
+						 ELSE coalesce(g.since - interval '2 seconds' <= c.first_seen AND g.until >= c.first_seen, false) END)) AS confidence
 		FROM counted c
 			 -- somebody may have deleted the node since
 			 LEFT JOIN topo.node known ON known.id = c.node
@@ -301,7 +357,7 @@ BEGIN
 			 LEFT JOIN witness w ON c.by_client AND w.report = c.report
 			 LEFT JOIN topo.node answerer ON answerer.id = w.node
 			 LEFT JOIN spoken_of o ON o.scope = c.scope AND o.address = c.target
-			 CROSS JOIN LATERAL (SELECT answerer.id IS NOT NULL AND coalesce(w.connections = c.connections, false)) m (is_met)
+			 CROSS JOIN LATERAL (SELECT answerer.id IS NOT NULL AND w.is_full AND (w.is_clear OR topo.bytes_received(c.traffic) > 0)) m (is_met)
 			 -- who answered need not be looked up
 			 LEFT JOIN LATERAL topo.holder_of(
 				c.scope, CASE WHEN m.is_met AND o.address IS NULL THEN NULL WHEN c.by_client THEN c.target ELSE c.caller END, CASE WHEN c.by_client THEN c.port ELSE c.caller_port END,
@@ -319,8 +375,7 @@ BEGIN
 	), without_host AS (
 		-- calls to what is known as an intermediary, or not known at all, and has no host that reports
 		SELECT a.report, a.bucket, a.scope, a.protocol, a.node, a.caller, a.caller_outside, a.target, a.port, a.peer_owner, a.connections,
-			   a.first_seen, i.kind, d.has_own, d.declared,
-			   count(*) FILTER (WHERE NOT d.declared) OVER (PARTITION BY a.bucket, a.scope, a.caller, a.protocol) AS undeclared
+			   a.first_seen, i.kind, d.has_own, d.declared
 		FROM attributed a LEFT JOIN topo.intermediary i ON i.node = a.peer_owner
 			 CROSS JOIN LATERAL (SELECT coalesce(bool_or(d.port = a.port), false) AS has_own, coalesce(bool_or(d.port IS NULL OR d.port = a.port), false) AS declared
 								 FROM declared d WHERE d.intermediary = i.node) d
@@ -328,27 +383,85 @@ BEGIN
 		  AND NOT EXISTS (SELECT FROM topo.reporter p WHERE p.address = a.target AND p.scope = a.scope AND p.valid @> a.first_seen)
 	), virtual AS MATERIALIZED (
 		SELECT * FROM without_host w WHERE w.kind IS NOT NULL
+	), forwarded AS (
+		-- calls that a forwarder may have passed on: to an intermediary, or, if the connection began in the window, to whomever
+		SELECT f.*, sum(f.connections) OVER w - f.connections AS of_others, count(*) OVER w = 1 AS is_sole
+		FROM (SELECT a.report, a.bucket, a.scope, a.protocol, a.caller_outside, a.target, a.port, a.connections
+			  FROM attributed a JOIN topo.intermediary i ON i.node = a.peer_owner
+			  WHERE a.by_client
+			  UNION
+			  SELECT a.report, a.bucket, a.scope, a.protocol, a.caller_outside, a.target, a.port, a.connections
+			  FROM attributed a JOIN passed p ON p.bucket = a.bucket AND p.scope = a.scope AND p.protocol = a.protocol AND p.client = a.caller_outside
+											 AND p.target = a.target AND p.port = a.port
+			  WHERE a.by_client AND NOT a.is_answered AND (p.out_target, p.out_port) <> (p.target, p.port)) f
+		WINDOW w AS (PARTITION BY f.bucket, f.scope, f.protocol, f.caller_outside, f.target, f.port)
 	), redirected AS MATERIALIZED (
-		SELECT v.report, v.bucket, t.out_client_address, t.out_target_address AS target, t.out_target_port AS port, sum(t.connections) AS weight
-		FROM virtual v JOIN topo_network.translation t
-			 ON t.scope = v.scope AND t.protocol = v.protocol AND t.client_address = v.caller_outside
-			AND t.target_address = v.target AND t.target_port = v.port
-			AND t.bucket = (SELECT max(l.bucket) FROM topo_network.translation l
-							WHERE l.scope = v.scope AND l.protocol = v.protocol AND l.client_address = v.caller_outside
-							  AND l.target_address = v.target AND l.target_port = v.port AND l.bucket <= v.bucket)
+		-- to where, of the connections that began in the window, or last
+		SELECT f.report, f.bucket, f.scope, f.protocol, t.out_client, t.target, t.port, t.connections AS weight, t.out_client <> f.caller_outside AS hides,
+			   f.connections - sum(t.connections) OVER (PARTITION BY f.report) AS rest, l.bucket = f.bucket AS at_once,
+			   -- it went nowhere else, or those who share the address do not account for all that went there
+			   NOT t.others OR l.bucket = f.bucket AND t.connections > f.of_others AS is_sure, f.is_sole
+		FROM forwarded f
+			 CROSS JOIN LATERAL (
+				SELECT t.bucket FROM topo_network.translation t
+				WHERE t.scope = f.scope AND t.protocol = f.protocol AND t.client_address = f.caller_outside
+				  AND t.target_address = f.target AND t.target_port = f.port
+				  AND t.bucket <= f.bucket + interval '10 seconds' AND t.connections > 0
+				ORDER BY t.bucket > f.bucket, t.bucket DESC LIMIT 1) l
+			 CROSS JOIN LATERAL (
+				SELECT t.out_client_address AS out_client, t.out_target_address AS target, t.out_target_port AS port,
+					   sum(t.connections) FILTER (WHERE t.bucket = l.bucket) AS connections, count(*) OVER () > 1 AS others
+				FROM topo_network.translation t
+				WHERE t.scope = f.scope AND t.protocol = f.protocol AND t.client_address = f.caller_outside
+				  AND t.target_address = f.target AND t.target_port = f.port
+				  AND t.bucket <= f.bucket + interval '10 seconds' AND t.connections > 0
+				GROUP BY 1, 2, 3) t
 		WHERE t.connections > 0
-		GROUP BY 1, 2, 3, 4, 5
+	), reached AS (
+		-- who reported such a connection as its server; is_sure: others do not account for it, or nobody else can have been called
+		SELECT x.report, x.out_client, x.target, x.port, x.node,
+			   NOT x.hides OR x.at_once AND (x.connections > x.passed - x.weight OR coalesce(h.whole AND h.node = x.node, false)) AS is_sure
+		FROM (SELECT r.report, r.bucket, r.scope, r.out_client, r.target, r.port, r.hides, r.at_once, r.weight,
+					 CASE WHEN min(h.node) = max(h.node) THEN min(h.node) END AS node, sum(h.connections) AS connections,
+					 (SELECT sum(p.connections) FROM passed p
+					  WHERE p.bucket = r.bucket AND p.scope = r.scope AND p.protocol = r.protocol
+						AND p.out_client = r.out_client AND p.out_target = r.target AND p.out_port = r.port) AS passed
+			  FROM redirected r JOIN heard h ON h.bucket = r.bucket AND h.scope = r.scope AND h.protocol = r.protocol
+											AND h.caller = r.out_client AND h.target = r.target AND h.port = r.port
+			  WHERE h.node IS NOT NULL
+			  GROUP BY r.report, r.bucket, r.scope, r.protocol, r.out_client, r.target, r.port, r.hides, r.at_once, r.weight) x
+			 LEFT JOIN LATERAL topo.holder_of(x.scope, x.target, x.port, x.bucket, x.bucket + interval '10 seconds', true, true) h ON x.hides AND x.at_once
+	), undeclared AS (
+		-- callers of one such address alone
+		SELECT w.bucket, w.scope, w.caller, w.protocol
+		FROM without_host w
+		WHERE NOT w.declared AND NOT EXISTS (SELECT FROM redirected r WHERE r.report = w.report)
+		  AND (w.bucket, w.scope, w.caller) IN (SELECT v.bucket, v.scope, v.caller FROM virtual v)
+		GROUP BY 1, 2, 3, 4
+		HAVING count(*) = 1
 	), stray AS MATERIALIZED (
 		SELECT s.bucket, s.scope, s.protocol, s.caller, s.node, s.inside AS target, s.inside_port AS port, s.first_seen, topo.weight(s.traffic) AS weight
 		FROM report s
-		WHERE s.covered AND s.nat IS NULL AND s.node IS NOT NULL
+		WHERE s.covered AND NOT s.is_hidden AND s.node IS NOT NULL
 		  AND (s.bucket, s.scope, s.caller) IN (SELECT v.bucket, v.scope, v.caller_outside FROM virtual v)
 		  AND NOT EXISTS (SELECT FROM met WHERE met.of_server = s.report)
 	), answer AS MATERIALIZED (
-		SELECT r.report, r.target, r.port, NULL::bigint AS node, true AS declared, r.out_client_address AS translated_to, r.weight
+		SELECT r.report, r.target, r.port, coalesce(p.node, w.node, x.node) AS node, r.out_client AS translated_to, r.weight,
+			   CASE WHEN NOT (r.is_sure OR r.is_sole AND NOT r.hides AND x.is_sure IS TRUE) THEN 0.8
+					WHEN coalesce(p.node, w.node) IS NOT NULL OR x.is_sure THEN 1 ELSE 0.9 END AS most
 		FROM redirected r
+			 JOIN attributed a ON a.report = r.report AND a.by_client
+			 LEFT JOIN reached x ON x.report = r.report AND x.out_client = r.out_client AND x.target = r.target AND x.port = r.port
+			 LEFT JOIN said p ON p.scope = r.scope AND p.address = r.target AND p.port = r.port AND p.valid @> a.first_seen
+			 LEFT JOIN said w ON w.scope = r.scope AND w.address = r.target AND w.port = 0 AND w.valid @> a.first_seen
 		UNION ALL
-		SELECT v.report, s.target, s.port, coalesce(p.node, w.node, s.node), v.declared, NULL, s.weight::numeric
+		-- what is left is of who holds the address
+		SELECT a.report, a.target, a.port, a.peer_owner, a.caller_outside, r.rest, a.confidence
+		FROM (SELECT DISTINCT r.report, r.rest FROM redirected r WHERE r.rest > 0) r
+			 JOIN attributed a ON a.report = r.report AND a.by_client
+		WHERE a.report NOT IN (SELECT v.report FROM virtual v)
+		UNION ALL
+		SELECT v.report, s.target, s.port, coalesce(p.node, w.node, s.node), NULL, s.weight::numeric, 0.9
 		FROM virtual v JOIN stray s ON v.kind IN ('virtual_address', 'gateway') AND s.bucket = v.bucket AND s.scope = v.scope AND s.protocol = v.protocol AND s.caller = v.caller_outside
 			 LEFT JOIN said p ON p.scope = s.scope AND p.address = s.target AND p.port = s.port AND p.valid @> s.first_seen
 			 LEFT JOIN said w ON w.scope = s.scope AND w.address = s.target AND w.port = 0 AND w.valid @> s.first_seen
@@ -357,7 +470,7 @@ BEGIN
 				   THEN EXISTS (SELECT FROM declared d JOIN topo.node n ON n.id = coalesce(p.node, w.node, s.node)
 								WHERE d.intermediary = v.peer_owner AND topo.is_behind(d.port, v.port, v.has_own)
 								  AND d.node IN (n.id, topo.app_of(n)))
-				   ELSE v.undeclared = 1 END
+				   ELSE (v.bucket, v.scope, v.caller, v.protocol) IN (SELECT u.bucket, u.scope, u.caller, u.protocol FROM undeclared u) END
 		  -- what was seen of an address may be anybody's who shares it
 		  AND NOT EXISTS (SELECT FROM report o
 						  WHERE o.by_client AND o.bucket = v.bucket AND o.scope = v.scope AND o.caller_outside = v.caller_outside
@@ -390,12 +503,14 @@ BEGIN
 	UNION ALL
 	SELECT a.bucket, a.scope, a.caller, a.local_owner, false, d.target,
 		   coalesce(d.node, CASE WHEN NOT peer.ambiguous THEN peer.node END), coalesce(peer.ambiguous, false), d.port,
-		   array_remove(ARRAY[a.peer_owner, n.node], NULL),
-		   CASE WHEN a.role_guessed THEN 0.5 WHEN d.node IS NOT NULL AND NOT d.declared THEN 0.9 WHEN d.node IS NOT NULL OR peer.port IS NOT NULL OR peer.source = 'inventory' THEN 1 ELSE 0.9 END,
+		   nullif(array_remove(ARRAY[v.node, CASE WHEN d.node IS DISTINCT FROM i.node THEN i.node END, n.node], NULL), '{}'),
+		   CASE WHEN a.role_guessed THEN 0.5 WHEN d.node IS NOT NULL OR peer.node IS NULL OR peer.ambiguous THEN d.most ELSE least(d.most, 0.5) END,
 		   a.first_seen, a.last_seen,
 		   topo.portion(a.traffic, (d.upto - d.weight)::bigint, d.upto::bigint, d.total::bigint)
 	FROM attributed a JOIN divided d ON d.report = a.report
+		 LEFT JOIN topo.intermediary i ON i.node = a.peer_owner
 		 LEFT JOIN LATERAL topo.holder_of(a.scope, d.target, d.port, a.first_seen, least(a.last_seen, a.bucket + interval '10 seconds'), true, true) peer ON d.node IS NULL
+		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, CASE WHEN a.translated THEN a.called END, a.called_port, a.first_seen) v ON true
 		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, nullif(d.translated_to, a.caller_outside), NULL, a.first_seen) n ON true
 	WHERE a.by_client;
 END

@@ -337,6 +337,8 @@ BEGIN
 		FROM topo_network.flow_window f
 			 CROSS JOIN LATERAL (VALUES (f.peer_address), (f.local_address), (f.nat_peer_address), (f.nat_local_address)) a (address)
 		WHERE f.bucket BETWEEN (SELECT s.earliest FROM span s) AND (SELECT s.latest FROM span s)
+		  -- those that are taken anyway need not be searched
+		  AND NOT EXISTS (SELECT FROM taken t WHERE t.bucket = f.bucket)
 	)
 	SELECT array_agg(d.bucket) INTO buckets
 	FROM (SELECT t.bucket FROM taken t

@@ -149,6 +149,12 @@ BEGIN
 		   CASE WHEN r.nat_peer_address IS NULL THEN r.peer_port ELSE r.nat_peer_port END, topo.connections(r.traffic)
 	FROM unnest(rows) r;
 	INSERT INTO topo_network.dirty_window (bucket) SELECT DISTINCT r.bucket FROM unnest(rows) r;
+	-- a connection may be kept for any time, and begin in another window for its ends
+	PERFORM topo.mark_dirty(ARRAY(
+		SELECT (r.scope, a, tstzrange(min(r.bucket) - interval '10 seconds', NULL))::topo.address_span
+		FROM unnest(rows) r CROSS JOIN LATERAL (VALUES (r.local_address), (r.nat_local_address)) v (a)
+		WHERE a IS NOT NULL
+		GROUP BY r.scope, a));
 END
 $$;
 COMMENT ON FUNCTION topo.store_translations(topo.flow_row[]) IS

@@ -122,7 +122,7 @@ SELECT pg_temp.take(pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.2:80', NULL), 
 					pg_temp.flow('longer', '10.0.0.4:80', '10.0.0.9:1', 'server', at => 44));
 SELECT topo.flush();
 SELECT target, confidence FROM pg_temp.map() WHERE source = 'web';
--- Who is known to hold an address, and not seen there in the window, may have gone: half believed; who is seen, and says nothing of the calls, or of some, nearly.
+-- Who is known to hold an address, and not seen there in the window, may have gone: half believed; who is seen, and says nothing of the calls, nearly; who says so of some of them, wholly.
 SELECT pg_temp.forget();
 SELECT pg_temp.take(
 	pg_temp.flow('gone', '10.0.0.2:80', '10.0.0.9:1', 'server'), pg_temp.flow('web', '10.0.0.1:40001', '10.0.0.2:80', at => 15),

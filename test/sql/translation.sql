@@ -68,6 +68,68 @@ SELECT pg_temp.take(pg_temp.flow('local', '10.2.0.2:40000', '10.2.0.9:443', more
 SELECT topo.flush();
 SELECT source, target, connections, confidence FROM pg_temp.map() WHERE source = 'local';
 
+--
+-- Calls that a forwarder passed on
+--
+CREATE FUNCTION pg_temp.forget() RETURNS void LANGUAGE sql AS $$
+	TRUNCATE topo.address, topo.intermediary, topo.intermediary_backend, topo.reporter, topo_network.translation, topo_network.flow_window, topo_network.edge_window,
+		topo_network.live_edge, topo_network.link, topo_network.dirty_window, topo_network.dirty_address
+$$;
+CREATE FUNCTION pg_temp.joined() RETURNS TABLE (source text, target text, via text[], connections bigint, sent bigint, confidence real) LANGUAGE sql AS $$
+	SELECT e.source, e.target, e.via, e.connections, e.bytes_sent, e.confidence
+	FROM topo.edges('[2020-11-20 00:00Z,2020-11-21 00:00Z)', '{network}', 'cluster') e ORDER BY e.source COLLATE "C", e.target COLLATE "C"
+$$;
+-- Who held the address that they came to may have gone; who reports them is the callee.
+SELECT pg_temp.forget();
+SELECT topo.set_intermediary('door', 'virtual_address', '10.3.0.80');
+SELECT pg_temp.take(
+	pg_temp.flow('old', '10.3.1.1:8080', '10.3.0.9:1', 'server', at => 0), pg_temp.flow('web', '10.3.0.1:1', '10.3.0.80:80', at => 5),
+	pg_temp.forwarded('10.3.0.1:1', '10.3.0.80:80', '{"peer_ip": "10.3.1.1", "peer_port": 8080}', 5));
+SELECT topo.flush();
+SELECT * FROM pg_temp.joined() WHERE source = 'web';
+SELECT pg_temp.take(pg_temp.flow('new', '10.3.1.1:8080', '10.3.0.1:1', 'server', at => 5));
+SELECT topo.flush();
+SELECT * FROM pg_temp.joined() WHERE source = 'web';
+-- A forwarder that is not known as an intermediary, at whose address another app answers, and that hides who calls: each connection counts once.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(
+	pg_temp.flow('own', '10.3.0.3:80', '10.3.0.2:1', 'server'), pg_temp.flow('job', '10.3.0.2:1', '10.3.0.3:80'), pg_temp.flow('own', '10.3.0.3:1', '10.3.0.8:80'),
+	pg_temp.flow('web', '10.3.0.1:1', '10.3.0.3:80', connections => 3), pg_temp.flow('shop', '10.3.1.1:8080', '10.3.0.3:1', 'server', connections => 3),
+	pg_temp.forwarded('10.3.0.1:1', '10.3.0.3:80', '{"local_ip": "10.3.0.3", "peer_ip": "10.3.1.1", "peer_port": 8080}', more => '{"connections": 2}'),
+	pg_temp.forwarded('10.3.0.7:1', '10.3.0.3:80', '{"local_ip": "10.3.0.3", "peer_ip": "10.3.1.1", "peer_port": 8080}'));
+SELECT topo.flush();
+SELECT * FROM pg_temp.joined();
+-- Of a connection that is kept, the last that began tells, wholly only if none ever went elsewhere; whenever it is told.
+SELECT pg_temp.forget();
+SELECT topo.set_intermediary('door', 'virtual_address', '10.3.0.80');
+CREATE FUNCTION pg_temp.by_window() RETURNS TABLE (at time, target text, connections bigint, sent bigint, confidence real) LANGUAGE sql AS $$
+	SELECT w.first_seen::time, w.target, topo.connections(w.traffic), topo.bytes_sent(w.traffic), w.confidence FROM pg_temp.windows() w WHERE w.source = 'web' ORDER BY 1, 2
+$$;
+SELECT pg_temp.take(
+	pg_temp.flow('web', '10.3.0.1:1', '10.3.0.80:80', at => 5), pg_temp.flow('web', '10.3.0.1:1', '10.3.0.80:80', at => 65, connections => 0),
+	pg_temp.flow('web', '10.3.0.1:1', '10.3.0.80:80', at => 125), pg_temp.flow('web', '10.3.0.1:1', '10.3.0.80:80', at => 185, connections => 0),
+	pg_temp.flow('one', '10.3.1.1:8080', '10.3.0.1:1', 'server', at => 5, lasts => 200), pg_temp.flow('two', '10.3.1.2:8080', '10.3.0.1:1', 'server', at => 125, lasts => 80),
+	pg_temp.flow('one', '10.3.1.1:8080', '10.3.0.1:1', 'server', at => 65, connections => 0), pg_temp.flow('two', '10.3.1.2:8080', '10.3.0.1:1', 'server', at => 185, connections => 0));
+SELECT topo.flush();
+SELECT * FROM pg_temp.by_window();
+SELECT pg_temp.take(pg_temp.forwarded('10.3.0.1:1', '10.3.0.80:80', '{"peer_ip": "10.3.1.1", "peer_port": 8080}', 5));
+SELECT topo.flush();
+SELECT * FROM pg_temp.by_window();
+SELECT pg_temp.take(pg_temp.forwarded('10.3.0.1:1', '10.3.0.80:80', '{"peer_ip": "10.3.1.2", "peer_port": 8080}', 125));
+SELECT topo.flush();
+SELECT * FROM pg_temp.by_window();
+-- What is resolved again stays the same; and told in the next window, it is the same connection.
+INSERT INTO topo_network.dirty_window SELECT DISTINCT bucket FROM topo_network.flow_window;
+SELECT topo.flush();
+SELECT * FROM pg_temp.by_window();
+SELECT pg_temp.forget();
+SELECT topo.set_intermediary('door', 'virtual_address', '10.3.0.80');
+SELECT pg_temp.take(
+	pg_temp.flow('web', '10.3.0.1:1', '10.3.0.80:80', at => 9.9999), pg_temp.flow('one', '10.3.1.1:8080', '10.3.0.1:1', 'server', at => 9.9999),
+	pg_temp.forwarded('10.3.0.1:1', '10.3.0.80:80', '{"peer_ip": "10.3.1.1", "peer_port": 8080}', 10));
+SELECT topo.flush();
+SELECT * FROM pg_temp.by_window();
+
 -- Kept as long as the flow windows, a partition at a time.
 SELECT topo.set_graph('network', '{"retention": {"10 seconds": "1 hour"}}');
 INSERT INTO topo_network.translation SELECT topo.clock() - age, '', 6, '10.0.0.1', '10.0.0.2', 80, '10.0.0.1', '10.0.0.3', 80, 1

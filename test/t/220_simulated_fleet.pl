@@ -36,6 +36,12 @@ my %reaches = (
 	# what a proxy does of its own is taken for its callers'
 	lb_health => [ 1, 0.1 ],
 	lb_refuses => [ 1, 0.05 ],
+	# who went on trying, and what began in one window here and in another there
+	map({ $_ => [ 1, 0.03 ] } qw(redirected redirected_hidden redirected_churn redirected_churn_hidden)),
+	# of a kept connection, nobody says that it is not the host's own
+	redirected_own => [ 1, 0.15 ],
+	# which of them called whom is not known
+	redirected_shared => [ 1, 0.2 ],
 	# the halves of a call begin in two windows
 	map({ $_ => [ 1, 0.08 ] } qw(lb_one_app lb_one_client lb_declared lb_scoped lb_pair lb_managed lb_backend_dark
 		chain_one egress egress_one loop)),

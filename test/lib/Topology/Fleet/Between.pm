@@ -17,6 +17,7 @@ sub live
 	impure($fleet);
 	virtual_addresses($fleet);
 	translations($fleet);
+	redirections($fleet);
 	return;
 }
 
@@ -441,6 +442,103 @@ sub translations
 		masqueraded($fleet, 'nat_dark', [$dark], apps($fleet, 1), through => $at{nat_dark});
 		masqueraded($fleet, 'nat_mixed', \@some, $mixed, through => $at{nat_mixed}, calls => 60);
 		masqueraded($fleet, 'nat_mixed', [$dark], $mixed, through => $at{nat_mixed}, calls => 60);
+	}
+	return;
+}
+
+# A call that a forwarder passes on to a server, and tells of: to an address of which
+# the server knows nothing; it may hide the caller, too.
+sub redirect
+{
+	my ($fleet, $kind, $client, $server, $connection, %of) = @_;
+	my ($at, $forwarder) = @of{qw(at forwarder)};
+	my $hides = $of{hides} ? qq("local_ip":"$forwarder->{address}",) : '';
+	my $told = $connection->{begins} + 0.00005;
+
+	$fleet->record($connection, $forwarder, [ $told, $told ], sprintf
+		'"role":"forwarder","local":{"ip":"%s"},"peer":{"ip":"%s","port":80},"nat":{%s"peer_ip":"%s","peer_port":%d},"connections":1',
+		$client->{address}, $at->{address}, $hides, $server->{address}, $server->{port})
+	  if $connection->{connections};
+	$fleet->hop($connection, $client, $server, at => [ $at->{address}, 80 ], $of{hides} ? (from => $forwarder->{address}) : ());
+	$fleet->happened($connection, $kind, [ $client->{forms}, $of{unknown} ? () : $at->{forms}, $server->{forms} ],
+		$of{unknown} ? () : [ [ 0, 1 ], [ 0, -1 ] ]);
+	# where nothing is told in the window
+	my $truth = $fleet->truth;
+	my @seen = ([ $client->{forms}[0], "address:$at->{address}" ], $of{hides} ? [ "address:$forwarder->{address}", $server->{forms}[0] ] : ());
+
+	foreach my $pair (@seen)
+	{
+		$truth->{open}{ join "\t", $_, @$pair } //= $kind foreach keys %{ $connection->{windows} };
+	}
+	return;
+}
+
+# Hosts that forward: to virtual addresses over apps, to tenants that come and go, and
+# what is called at their own address, where an app of their own calls and answers.
+sub redirections
+{
+	my ($fleet) = @_;
+	my $virtual = sub { return box($fleet, 'virtual_address', $_[0], managed => 1) };
+
+	foreach my $i (1 .. $fleet->scaled(4))
+	{
+		my @some = $fleet->some_of(4, $fleet->callers(''));
+		my ($app, $behind, $own) = apps($fleet, 3);
+		my $forwarder = { address => $fleet->new_address('', '10.107'), agent => $fleet->new_agent, scope_field => '' };
+		my %neighbour = (address => $fleet->new_address('', '10.107'), agent => $fleet->new_agent);
+		my $host = $fleet->workload(app => $own->{name}, address => $forwarder->{address}, port => 80, agent => $forwarder->{agent});
+
+		foreach my $of ([ 'redirected', $app, at => $virtual->('redirected') ], [ 'redirected_hidden', $behind, at => $virtual->('redirected_hidden'), hides => 1 ],
+			[ 'redirected_own', $fleet->new_app(clusters => 1), at => $host, hides => $i % 2, unknown => 1 ])
+		{
+			my ($kind, $to, @how) = @$of;
+
+			redirect($fleet, $kind, $fleet->one_caller(\@some), $fleet->one_of($to->{instances}), $fleet->connection, forwarder => $forwarder, @how)
+			  foreach 1 .. $fleet->often(100);
+		}
+		# two apps of one host call what leads to several
+		my @neighbours = map { { instances => [ $fleet->workload(app => $_->{name}, %neighbour) ] } } apps($fleet, 2);
+		my $several = $virtual->('redirected_shared');
+
+		redirect($fleet, 'redirected_shared', $fleet->one_caller(\@neighbours), $fleet->one_caller([ $app, $behind ]), $fleet->connection,
+			forwarder => $forwarder, at => $several) foreach 1 .. $fleet->often(100);
+		Topology::Fleet::Direct::calls($fleet, 'redirected_own', \@some, { instances => [$host] }, 40);
+		Topology::Fleet::Direct::calls($fleet, 'redirected_own', [ { instances => [$host] } ], $app, 40);
+		tenants($fleet, $_, $forwarder, $virtual->($_), $_ eq 'redirected_churn_hidden') foreach qw(redirected_churn redirected_churn_hidden);
+	}
+	return;
+}
+
+# Addresses behind a virtual one pass from tenant to tenant within seconds.  Who called one
+# that has left goes on trying.
+sub tenants
+{
+	my ($fleet, $kind, $forwarder, $virtual, $hides) = @_;
+	my $callers = $fleet->callers('');
+
+	foreach (1 .. 3)
+	{
+		my $address = $fleet->new_address('', '10.108');
+		my $at = $fleet->real(60);
+
+		while ($at < Topology::Fleet::SPAN() - 250)
+		{
+			my $tenant = Topology::Fleet::Direct::tenant($fleet, $address, $at);
+
+			foreach (1 .. 6)
+			{
+				my $client = $fleet->one_caller($callers);
+				my $begins = $at + $fleet->real($tenant->{until} - $at);
+				my ($lasts, $left) = ($fleet->duration, $tenant->{until} - $begins);
+
+				redirect($fleet, $kind, $client, $tenant, $fleet->connection(begins => $begins, lasts => $lasts < $left ? $lasts : $left),
+					forwarder => $forwarder, at => $virtual, hides => $hides);
+				redirect($fleet, $kind, $client, { %$tenant, agent => undef }, $fleet->connection(
+					begins => $tenant->{until}, lasts => 5 + $fleet->real(120), connections => 0, sent => $fleet->below(3000), received => 0),
+					forwarder => $forwarder, at => $virtual, hides => $hides) if $lasts >= $left;
+			}
+			$at = $tenant->{until} + 0.5 + $fleet->real(5);
+		}
 	}
 	return;
 }
