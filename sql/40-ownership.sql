@@ -422,6 +422,41 @@ CREATE TRIGGER addresses_dropped BEFORE TRUNCATE ON topo.address
 	FOR EACH STATEMENT EXECUTE FUNCTION topo.forget_stays();
 COMMENT ON TRIGGER addresses_dropped ON topo.address IS 'with the owners goes what they were concluded from';
 
+-- Its rows of topo.address are gone with it.  Nodes that stand for addresses have no stays, and are deleted by themselves.
+CREATE FUNCTION topo.node_goes() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	cases topo.address_case[];
+	changes topo.address_span[];
+BEGIN
+	IF NOT EXISTS (SELECT FROM gone g WHERE g.type <> 'address') THEN
+		RETURN NULL;
+	END IF;
+	WITH stay AS (
+		SELECT s.scope, s.address, s.port, range_agg(tstzrange(s.since - topo.stay_reach(), s.until + topo.stay_reach())) AS spans
+		FROM topo.stay s JOIN gone g ON g.id = s.node
+		GROUP BY 1, 2, 3
+	)
+	SELECT array_agg((s.scope, s.address, s.port, s.spans)::topo.address_case),
+		   array_agg((s.scope, s.address, range_merge(s.spans))::topo.address_span)
+	INTO cases, changes FROM stay s;
+	IF cases IS NULL THEN
+		RETURN NULL;
+	END IF;
+	PERFORM topo.lock_addresses(changes);
+	DELETE FROM topo.stay s USING gone g WHERE s.node = g.id;
+	PERFORM topo.settle(cases), topo.mark_dirty(changes);
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION topo.node_goes() IS 'who is deleted claims no address any more: what others claim holds again';
+
+CREATE TRIGGER node_goes AFTER DELETE ON topo.node
+	REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION topo.node_goes();
+COMMENT ON TRIGGER node_goes ON topo.node IS 'the map follows the nodes that there are';
+
 CREATE FUNCTION topo.owner(scope text, address inet, port integer, at timestamptz,
 						   OUT node bigint, OUT ambiguous boolean, OUT confidence real)
 LANGUAGE sql STABLE PARALLEL SAFE

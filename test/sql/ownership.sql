@@ -110,8 +110,18 @@ SELECT * FROM pg_temp.held();
 SELECT at, o.node IS NULL AS nobody, o.ambiguous, o.confidence FROM unnest(ARRAY['10:00:00', '10:02:00', '10:03:00']) at, topo.owner('', '10.0.0.1', 80, ('2020-11-20 ' || at || 'Z')::timestamptz) o;
 -- Of a node that was deleted nothing is concluded any more.
 DELETE FROM topo.node WHERE name = 'c';
+SELECT * FROM pg_temp.held();
 SELECT pg_temp.take(pg_temp.was('b', 80, 82));
 SELECT * FROM pg_temp.held();
+-- And the map follows.
+SELECT pg_temp.forget();
+SELECT pg_temp.take(pg_temp.flow('web', '10.0.0.3:1', '10.0.0.1:80', at => 5), pg_temp.flow('a', '10.0.0.1:80', '10.0.0.9:1', 'server', lasts => 20), pg_temp.flow('c', '10.0.0.1:80', '10.0.0.9:1', 'server', lasts => 20));
+SELECT topo.flush();
+SELECT source, target, confidence FROM pg_temp.map() WHERE source = 'web';
+DELETE FROM topo.node WHERE name = 'c';
+SELECT topo.flush();
+SELECT source, target, confidence FROM pg_temp.map() WHERE source = 'web';
+SELECT count(*) AS stays FROM topo.stay s WHERE NOT EXISTS (SELECT FROM topo.node n WHERE n.id = s.node);
 -- Claims of ports, of the whole address, and in another network, are not at odds.
 SELECT pg_temp.forget();
 SELECT pg_temp.take(pg_temp.flow('a', '10.0.0.1:1', '10.0.0.9:80'), pg_temp.flow('b', '10.0.0.1:80', '10.0.0.9:1', 'server'), pg_temp.flow('c', '10.0.0.1:81', '10.0.0.9:1', 'server'), pg_temp.flow('d', '10.0.0.1:1', '10.0.0.9:80', more => '{"scope": "vpc-1"}'));
