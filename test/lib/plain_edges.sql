@@ -70,6 +70,11 @@ LANGUAGE sql AS $$
 			   n.id IN (SELECT e.src FROM edge e WHERE e.graphs && ARRAY['ipc', 'trace']) AS caller_told,
 			   n.id IN (SELECT e.dst FROM edge e WHERE e.graphs && ARRAY['ipc', 'trace']) AS callee_told
 		FROM topo.node n
+	), way AS (
+		SELECT o.src, o.dst, array_agg(DISTINCT w) AS ways FROM one o CROSS JOIN LATERAL unnest(o.ways) w GROUP BY 1, 2
+	), called AS (
+		SELECT o.src, o.dst, array_agg(l.label ORDER BY l.label COLLATE "C") AS endpoints
+		FROM (SELECT DISTINCT o.src, o.dst, unnest(o.endpoints) AS id FROM one o) o JOIN label l USING (id) GROUP BY 1, 2
 	)
 	SELECT s.label, d.label, e.graphs, e.traffic,
 		   topo.connections(e.traffic), topo.bytes_sent(e.traffic), topo.bytes_received(e.traffic),
@@ -78,10 +83,9 @@ LANGUAGE sql AS $$
 		   -- apportioned by the network, while both ends tell of their calls elsewhere: believed a quarter
 		   CASE WHEN e.confidence < 1 AND w.ways <> '{}' AND NOT e.graphs && ARRAY['ipc', 'trace'] AND s.caller_told AND d.callee_told
 				THEN e.confidence / 4 ELSE e.confidence END::real,
-		   (SELECT array_agg(l.label ORDER BY l.label COLLATE "C")
-			FROM label l WHERE l.id IN (SELECT unnest(o.endpoints) FROM one o WHERE o.src = e.src AND o.dst = e.dst))
+		   c.endpoints
 	FROM edge e JOIN label s ON s.id = e.src JOIN label d ON d.id = e.dst
-		 CROSS JOIN LATERAL (SELECT ARRAY(SELECT DISTINCT unnest(o.ways) FROM one o WHERE o.src = e.src AND o.dst = e.dst) AS ways) w
+		 LEFT JOIN way w ON w.src = e.src AND w.dst = e.dst LEFT JOIN called c ON c.src = e.src AND c.dst = e.dst
 $$;
 
 -- How many edges there are, and how many rows edges() has otherwise.

@@ -28,10 +28,15 @@ SELECT * FROM pg_temp.compared_all();
 
 -- The same where little memory is allowed, and edges go to temporary files: it is refused where there may be none.
 SELECT pg_temp.fill_all('2020-11-22 12:05Z', 20, 4000, 6);
+SELECT count(pg_temp.node('address:10.9.0.' || n)) FROM generate_series(1, 50) n;
+INSERT INTO topo_own.edge_window (bucket, src, dst, via, first_seen, last_seen, traffic)
+SELECT b, s.id, d.id, CASE WHEN d.id % 7 = 0 THEN ARRAY[s.id, d.id] END, b, b, topo.traffic(requests => 1)
+FROM generate_series('2020-11-22 12:20Z'::timestamptz, '2020-11-22 12:24Z', '1 minute') b, topo.node s, topo.node d WHERE s.name LIKE '10.9.0.%' AND d.name LIKE '10.9.0.%' ORDER BY 1;
 SELECT * FROM pg_temp.compared('(,)', NULL, 'cluster');
 SET work_mem = '64kB';
 SET hash_mem_multiplier = 1;
 SELECT * FROM pg_temp.compared('(,)', NULL, 'cluster');
+SELECT * FROM pg_temp.compared('(,)', '{own}', 'app');
 SELECT * FROM pg_temp.compared(NULL, NULL, 'cluster');
 SET temp_file_limit = 0;
 SELECT state FROM pg_temp.refusal($$SELECT FROM topo.edges('(,)', NULL, 'cluster') OFFSET 1000000$$);
