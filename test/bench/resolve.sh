@@ -5,7 +5,8 @@
 
 RESOLVE_ROWS=${RESOLVE_ROWS:-1000000}
 
-# Resolves in a session of its own; prints seconds, edges, seconds of processor time, and
+# Resolves in a session of its own; prints seconds, edges, nodes that stand for addresses,
+# seconds of processor time, and
 # the most memory that its process had of its own, in MB.
 resolve_window() {
 	# shellcheck disable=SC2016 # expanded by the shell that psql starts
@@ -13,7 +14,8 @@ resolve_window() {
 		SELECT pg_backend_pid() AS pid, clock_timestamp() AS begin \gset
 		\setenv RESOLVER :pid
 		SELECT topo.flush() \g /dev/null
-		SELECT extract(epoch FROM clock_timestamp() - :'begin'), (SELECT count(*) FROM topo_network.edge_window);
+		SELECT extract(epoch FROM clock_timestamp() - :'begin'), (SELECT count(*) FROM topo_network.edge_window),
+			(SELECT count(*) FROM topo.node WHERE type = 'address');
 		\! awk -v ticks="$(getconf CLK_TCK)" '{ print ($14 + $15) / ticks }' /proc/$RESOLVER/stat
 		\! awk '/^VmHWM/ { most = $2 } /^Rss(Shmem|File)/ { others += $2 } END { print (most - others) / 1024 }' /proc/$RESOLVER/status
 	SQL
@@ -33,9 +35,9 @@ bench_resolve_shape() {
 	sql -c "DROP DATABASE $database"
 	awk -v name="$1, in $2" -v figures="$figures" -v m="$((RESOLVE_ROWS / 1000))" 'BEGIN {
 		split(figures, f, " ")
-		printf "\t%s: %.1f s for a million rows, %.1f s of processor time; %d edges; peak memory %d MB\n",
-			name, f[1] * 1000 / m, f[3] * 1000 / m, f[2], f[4] }'
-	RESOLVED=$(cut -d' ' -f3 <<<"$figures")
+		printf "\t%s: %.1f s for a million rows, %.1f s of processor time; %d edges, %d nodes of addresses; peak memory %d MB\n",
+			name, f[1] * 1000 / m, f[4] * 1000 / m, f[2], f[3], f[5] }'
+	RESOLVED=$(cut -d' ' -f4 <<<"$figures")
 }
 
 bench_resolve() {
@@ -43,7 +45,7 @@ bench_resolve() {
 
 	bench_resolve_shape plain 256MB
 	plain=$RESOLVED
-	for shape in hub proxies; do
+	for shape in hub proxies scan clients; do
 		bench_resolve_shape "$shape" 256MB
 		awk -v shape="$shape" -v plain="$plain" -v other="$RESOLVED" 'BEGIN {
 			printf "\t\t%s to plain, in processor time: %.2f\n", shape, other / plain }'

@@ -8,7 +8,8 @@
 #				what a bounded storm of connections loses, beside the map's count
 #	kafka		from a topic to resolved windows, beside a bare poll loop; a backlog;
 #				how fresh the map is
-#	resolve		a window of a million rows: plain, with a hub, through proxies; time and memory
+#	resolve		a window of a million rows: plain, with a hub, through proxies, with a scan,
+#				from a million clients; time and memory
 #	windows		what windows of that map take to store, and how fast they answer
 #	traverse	against WITH RECURSIVE, on a map of 8,000 nodes and 161,000 edges
 #	rmat		the same and plain C, on a graph of a million nodes and ten million edges
