@@ -10,6 +10,10 @@
 -- which both had traffic.  A virtual address: an address that nobody holds, called
 -- by clients that report, whose calls servers see that they say they never called.
 --
+-- The keeper looks at each minute once it has settled, in a transaction of its own, and
+-- notes the shape of each node in it; those of the last half hour together make a
+-- proposal.  Cost: one read of the minute's windows and flows.
+--
 
 CREATE FUNCTION topo.intermediary_changed() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -51,9 +55,8 @@ COMMENT ON COLUMN topo.detected_intermediary.windows IS 'windows that were looke
 COMMENT ON COLUMN topo.detected_intermediary.alike IS 'windows that had the shape';
 SELECT pg_catalog.pg_extension_config_dump('topo.detected_intermediary', '');
 
-CREATE FUNCTION topo.find_proxies(during tstzrange)
-RETURNS TABLE (node bigint, windows bigint, alike bigint, first_seen timestamptz, last_seen timestamptz)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+CREATE FUNCTION topo.proxy_shapes(during tstzrange) RETURNS TABLE (bucket timestamptz, node bigint, alike boolean)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
@@ -71,23 +74,17 @@ BEGIN
 			FROM edge e CROSS JOIN LATERAL (VALUES (e.src, false), (e.dst, true)) s (node, called)
 			GROUP BY 1, 2
 		)
-		SELECT s.node, count(*), count(*) FILTER (WHERE s.asks BETWEEN s.asked * 0.7 AND s.asked * 1.4
-														AND s.is_answered BETWEEN s.answered * 0.7 AND s.answered * 1.4),
-			   min(s.bucket), max(s.bucket)
+		SELECT s.bucket, s.node, s.asks BETWEEN s.asked * 0.7 AND s.asked * 1.4 AND s.is_answered BETWEEN s.answered * 0.7 AND s.answered * 1.4
 		FROM side s JOIN topo.node n ON n.id = s.node
 		WHERE n.type IN ('app', 'cluster') AND s.asked + s.answered > 0 AND s.asks + s.is_answered > 0
-		GROUP BY s.node
-		HAVING count(*) >= 10 AND count(*) FILTER (WHERE s.asks BETWEEN s.asked * 0.7 AND s.asked * 1.4
-														AND s.is_answered BETWEEN s.answered * 0.7 AND s.answered * 1.4) >= 0.9 * count(*)
 		$proxies$, topo.window_source(topo.existing_graph('network'), during, interval '1 minute'));
 END
 $$;
-COMMENT ON FUNCTION topo.find_proxies(tstzrange) IS
-'nodes of which nearly all goes out again that comes in, minute for minute';
+COMMENT ON FUNCTION topo.proxy_shapes(tstzrange) IS
+'the minutes of nodes that both call and are called, and whether nearly all goes out again that comes in';
 
-CREATE FUNCTION topo.find_virtual_addresses(during tstzrange)
-RETURNS TABLE (node bigint, windows bigint, alike bigint, first_seen timestamptz, last_seen timestamptz)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+CREATE FUNCTION topo.virtual_address_shapes(during tstzrange) RETURNS TABLE (bucket timestamptz, node bigint, alike boolean)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
@@ -105,14 +102,28 @@ BEGIN
 						  WHERE c.bucket = s.bucket AND c.scope = s.scope AND c.role = 1 AND c.local_address = s.peer_address
 							AND c.peer_address = s.local_address AND c.peer_port = s.local_port)
 	)
-	SELECT c.id, count(DISTINCT c.bucket), count(DISTINCT u.bucket), min(c.bucket), max(c.bucket)
+	SELECT c.bucket, c.id, bool_or(u.bucket IS NOT NULL)
 	FROM called c LEFT JOIN unclaimed u ON u.bucket = c.bucket AND u.scope = c.scope AND u.client = c.client
-	GROUP BY c.id
-	HAVING count(DISTINCT u.bucket) >= 3 AND count(DISTINCT u.bucket) >= 0.9 * count(DISTINCT c.bucket);
+	GROUP BY 1, 2;
 END
 $$;
-COMMENT ON FUNCTION topo.find_virtual_addresses(tstzrange) IS
-'addresses nobody holds whose clients are seen by servers that these say they never called';
+COMMENT ON FUNCTION topo.virtual_address_shapes(tstzrange) IS
+'the flow windows in which addresses are called that nobody holds, and whether servers see the same clients that these say they never called';
+
+CREATE FUNCTION topo.shapes(during tstzrange) RETURNS TABLE (bucket timestamptz, kind text, node bigint, alike boolean)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1000
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT s.bucket, 'proxy', s.node, s.alike FROM topo.proxy_shapes(during) s
+	UNION ALL
+	SELECT s.bucket, 'virtual_address', s.node, s.alike FROM topo.virtual_address_shapes(during) s
+$$;
+COMMENT ON FUNCTION topo.shapes(tstzrange) IS 'windows of nodes that may be intermediaries, and whether their traffic has the shape';
+
+CREATE FUNCTION topo.is_likely(kind text, windows bigint, alike bigint) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN alike >= 0.9 * windows AND CASE kind WHEN 'proxy' THEN windows >= 10 ELSE alike >= 3 END;
+COMMENT ON FUNCTION topo.is_likely(text, bigint, bigint) IS 'whether so many windows that have the shape, of so many that were looked at, make a proposal';
 
 CREATE FUNCTION topo.detect_intermediaries(during tstzrange DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -124,11 +135,11 @@ DECLARE
 BEGIN
 	PERFORM topo.existing_graph('network'), topo.check_during(span);
 	INSERT INTO topo.detected_intermediary AS i (node, kind, windows, alike, first_seen, last_seen)
-	SELECT f.node, 'proxy', f.windows, f.alike, f.first_seen, f.last_seen FROM topo.find_proxies(span) f
-	WHERE f.node NOT IN (SELECT m.node FROM topo.intermediary m)
-	UNION ALL
-	SELECT f.node, 'virtual_address', f.windows, f.alike, f.first_seen, f.last_seen FROM topo.find_virtual_addresses(span) f
-	WHERE f.node NOT IN (SELECT m.node FROM topo.intermediary m)
+	SELECT s.node, s.kind, count(*), count(*) FILTER (WHERE s.alike), min(s.bucket), max(s.bucket)
+	FROM topo.shapes(span) s
+	WHERE s.node NOT IN (SELECT m.node FROM topo.intermediary m)
+	GROUP BY s.node, s.kind
+	HAVING topo.is_likely(s.kind, count(*), count(*) FILTER (WHERE s.alike))
 	ORDER BY 1
 	ON CONFLICT (node) DO UPDATE SET kind = excluded.kind, windows = excluded.windows, alike = excluded.alike,
 		first_seen = least(i.first_seen, excluded.first_seen), last_seen = greatest(i.last_seen, excluded.last_seen);
@@ -138,6 +149,66 @@ END
 $$;
 COMMENT ON FUNCTION topo.detect_intermediaries(tstzrange) IS
 'look for nodes whose traffic has the shape of an intermediary''s (NULL: in the last half hour), and note them in topo.detected_intermediary; returns how many it saw';
+
+CREATE TABLE topo.shape_window (
+	bucket timestamptz NOT NULL,
+	kind   text NOT NULL,
+	node   bigint NOT NULL,
+	alike  boolean NOT NULL
+);
+CREATE INDEX shape_window_bucket_idx ON topo.shape_window (bucket);
+COMMENT ON TABLE topo.shape_window IS 'of the last half hour that the keeper has looked at: windows of nodes that may be intermediaries, and whether their traffic has the shape';
+
+CREATE TABLE topo.detection (examined timestamptz NOT NULL);
+COMMENT ON TABLE topo.detection IS 'how far the keeper has looked for intermediaries';
+COMMENT ON COLUMN topo.detection.examined IS 'the first minute that it has not looked at';
+INSERT INTO topo.detection VALUES ('-infinity');
+
+CREATE FUNCTION topo.detect_in(minute timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	DELETE FROM topo.shape_window w WHERE w.bucket < minute - interval '29 minutes';
+	INSERT INTO topo.shape_window (bucket, kind, node, alike)
+	SELECT s.bucket, s.kind, s.node, s.alike FROM topo.shapes(tstzrange(minute, minute + interval '1 minute')) s;
+	INSERT INTO topo.detected_intermediary AS i (node, kind, windows, alike, first_seen, last_seen)
+	SELECT w.node, w.kind, count(*), count(*) FILTER (WHERE w.alike), min(w.bucket), max(w.bucket)
+	FROM topo.shape_window w
+	WHERE w.node NOT IN (SELECT m.node FROM topo.intermediary m)
+	GROUP BY w.node, w.kind
+	HAVING max(w.bucket) >= minute AND topo.is_likely(w.kind, count(*), count(*) FILTER (WHERE w.alike))
+	ORDER BY 1
+	ON CONFLICT (node) DO UPDATE SET kind = excluded.kind, windows = excluded.windows, alike = excluded.alike,
+		first_seen = least(i.first_seen, excluded.first_seen), last_seen = greatest(i.last_seen, excluded.last_seen);
+	UPDATE topo.detection SET examined = minute + interval '1 minute';
+END
+$$;
+COMMENT ON FUNCTION topo.detect_in(timestamptz) IS
+'look for intermediaries in a minute, together with the half hour before it';
+
+CREATE FUNCTION topo.detect_next() RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+DECLARE
+	-- its records have come, and its edges are merged
+	settled CONSTANT timestamptz := date_bin('1 minute', topo.clock(), '2000-01-01 00:00+00') - interval '3 minutes';
+	minute timestamptz;
+BEGIN
+	IF to_regclass('topo_network.edge_window') IS NULL THEN
+		RETURN false;
+	END IF;
+	SELECT greatest(d.examined, settled - interval '29 minutes') INTO minute FROM topo.detection d FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND OR minute > settled OR topo.awaits_resolution('topo_network', tstzrange(minute, minute + interval '1 minute')) THEN
+		RETURN false;
+	END IF;
+	PERFORM topo.detect_in(minute);
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION topo.detect_next() IS
+'look for intermediaries in the next minute that has settled; false: there is none, or somebody is at it';
 
 CREATE FUNCTION topo.accept_intermediary(node text, kind text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

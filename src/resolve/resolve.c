@@ -35,6 +35,19 @@ resolve_pending(bool wait)
 	return resolved;
 }
 
+bool
+resolve_detect(void)
+{
+	bool isnull;
+	bool found;
+
+	if (SPI_execute("SELECT topo.detect_next()", false, 0) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not look for intermediaries");
+	found = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
 void
 resolve_forget(void)
 {

@@ -15,6 +15,9 @@
  */
 extern bool resolve_pending(bool wait);
 
+/* Look for intermediaries in the next minute that has settled; false: there is none.  Needs SPI. */
+extern bool resolve_detect(void);
+
 /* Drop what was learned of addresses whose flows are gone, and their nodes.  Needs SPI. */
 extern void resolve_forget(void);
 

@@ -2,16 +2,17 @@
  * keeper.c
  *		The worker that keeps the windows of one database up.
  *
- *	 attach slot ─► connect ─┬► keep up ─► merge ─► roll up ─► expire ─► sleep ─┐
- *							 └──────────────────────────────────────────────────┘
+ *	 attach slot ─► connect ─┬► keep up ─► merge ─► roll up ─► detect ─► expire ─► sleep ─┐
+ *							 └────────────────────────────────────────────────────────────┘
  *
  * A database has one as long as it has a graph, apart from the workers of its
  * sources: a rollup may take seconds, for which ingest must not wait.
  *
- * Each minute that is merged, each bucket that is rolled up and each partition
- * that is dropped is a transaction of its own, and what is to be done is found in
- * the tables each time: so it may end at any point, and whoever follows goes on.
- * A step that has much to do gives way to the others after TURN_MS.
+ * Each minute that is merged or looked at for intermediaries, each bucket that is
+ * rolled up and each partition that is dropped is a transaction of its own, and what
+ * is to be done is found in the tables each time: so it may end at any point, and
+ * whoever follows goes on.  A step that has much to do gives way to the others after
+ * TURN_MS.
  */
 #include "postgres.h"
 
@@ -30,10 +31,14 @@
 /* How long one step may go on before it is the turn of the next. */
 #define TURN_MS 2000
 
+/* How often addresses are forgotten that have got an owner since, or were left out late. */
+#define FORGET_MS 3600000
+
 typedef struct keeper
 {
 	slot_worker base;
 	TimestampTz kept_up; /* when it did so last */
+	TimestampTz forgot;  /* when it last did so */
 	bool forget;         /* what is known of addresses may be of flows that are gone */
 } keeper;
 
@@ -89,6 +94,7 @@ forget(void)
 	resolve_forget();
 	slot_worker_commit();
 	self.forget = false;
+	self.forgot = GetCurrentTimestamp();
 }
 
 /* True: there is more to do at once. */
@@ -100,8 +106,9 @@ take_turn(void)
 	keep_up();
 	more = repeat(window_merge_minute, "merging windows");
 	more |= repeat(window_roll_up, "rolling up windows");
+	more |= repeat(resolve_detect, "looking for intermediaries");
 	more |= repeat(expire, "dropping windows");
-	if (self.forget)
+	if (self.forget || TimestampDifferenceExceeds(self.forgot, GetCurrentTimestamp(), FORGET_MS))
 		forget();
 	registry_lock(LW_EXCLUSIVE);
 	self.base.slot->turned_at = GetCurrentTimestamp();
