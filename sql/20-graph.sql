@@ -680,7 +680,7 @@ BEGIN
 	END IF;
 	PERFORM topo.create_graph_tables(schema);
 	INSERT INTO topo.grain SELECT * FROM topo.default_grains(name);
-	PERFORM topo.set_graph(name, options);
+	PERFORM topo.set_graph(name, options), topo.grant_graph(schema);
 END
 $$;
 COMMENT ON FUNCTION topo.create_graph(text, jsonb) IS
@@ -697,6 +697,7 @@ BEGIN
 	INSERT INTO topo.grain (graph, width, relation, partition, retention, edges)
 	VALUES ('network', '10 seconds', 'flow_window', '1 hour', '1 day', false),
 		   ('ipc', '10 seconds', 'call_window', '1 hour', '1 day', false);
+	PERFORM topo.grant_graph(s) FROM unnest(ARRAY['topo_network', 'topo_ipc', 'topo_trace']) s;
 END
 $$;
 COMMENT ON FUNCTION topo.create_service_map() IS

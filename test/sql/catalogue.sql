@@ -42,8 +42,11 @@ SELECT f.identity FROM member_function f JOIN pg_language l ON l.oid = f.prolang
 WHERE l.lanname IN ('sql', 'plpgsql') AND f.prosqlbody IS NULL
   AND NOT coalesce(f.proconfig @> '{"search_path=pg_catalog, topo, pg_temp"}', false)
 ORDER BY 1;
--- Nothing runs with its owner's rights.
-SELECT identity FROM member_function WHERE prosecdef;
+-- With its owner's rights runs only what makes and drops tables, or writes what secrets are next to; who may call it has been granted that.
+SELECT identity, has_function_privilege('topo_admin', oid, 'EXECUTE') AS admin, has_function_privilege('topo_writer', oid, 'EXECUTE') AS writer,
+	   has_function_privilege('topo_reader', oid, 'EXECUTE') AS reader
+FROM member_function WHERE prosecdef ORDER BY 1;
+SELECT identity FROM member_function WHERE prosecdef AND NOT coalesce(proconfig @> '{"search_path=pg_catalog, topo, pg_temp"}', false);
 
 -- What users put into tables is dumped: all tables and their sequences, but for edge_type's own row and the changes since snapshots, which end with the server.
 SELECT m.identity AS not_dumped
