@@ -181,36 +181,66 @@ lay_out_reverse(adjacency *map)
 	pfree(next);
 }
 
+/* Mark the nodes whose edges do not count: closed ones, and those that are hidden from the user. */
 static void
-drop_closed(gathering *edges, const adjacency *map)
+bar_nodes(const adjacency *map, const edge_scope *scope, bool *barred)
 {
-	size_t closed_count;
-	int64 *closed = closed_nodes_among(map->ids, map->node_count, &closed_count);
+	node_filter *visible = node_filter_of_visible();
+
+	if (visible != NULL)
+	{
+		int64 *shown =
+			MemoryContextAllocHuge(CurrentMemoryContext, map->node_count * sizeof(int64));
+		size_t count;
+
+		memcpy(shown, map->ids, map->node_count * sizeof(int64));
+		memset(barred, true, map->node_count);
+		count = node_filter_apply(visible, shown, map->node_count);
+		for (size_t i = 0; i < count; i++)
+			barred[adjacency_find(map, shown[i])] = false;
+		pfree(shown);
+	}
+	if (!scope->through_closed)
+	{
+		size_t count;
+		int64 *closed = closed_nodes_among(map->ids, map->node_count, &count);
+
+		for (size_t i = 0; i < count; i++)
+			barred[adjacency_find(map, closed[i])] = true;
+		pfree(closed);
+	}
+}
+
+static void
+drop_barred(gathering *edges, const adjacency *map, const edge_scope *scope)
+{
+	bool *barred = MemoryContextAllocExtended(CurrentMemoryContext, map->node_count + 1,
+											  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	size_t kept = 0;
 
-	for (size_t i = 0; i < edges->count && closed_count > 0; i++)
+	bar_nodes(map, scope, barred);
+	for (size_t i = 0; i < edges->count; i++)
 	{
 		if (i % EDGES_BETWEEN_LOOKS == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (!closed_nodes_have(closed, closed_count, edges->edges[i].source) &&
-			!closed_nodes_have(closed, closed_count, edges->edges[i].target))
+		if (!barred[adjacency_find(map, edges->edges[i].source)] &&
+			!barred[adjacency_find(map, edges->edges[i].target)])
 			edges->edges[kept++] = edges->edges[i];
 	}
-	if (closed_count > 0)
-		edges->count = kept;
-	pfree(closed);
+	edges->count = kept;
+	pfree(barred);
 }
 
-/* with_closed: edges at closed nodes stay. */
+/* scope: what leaves edges out; NULL: they were left out when they were gathered. */
 static adjacency *
-lay_out(gathering *edges, bool with_closed)
+lay_out(gathering *edges, const edge_scope *scope)
 {
 	adjacency *map = palloc0(sizeof(adjacency));
 
 	merge_edges(edges);
 	number_nodes(map, edges);
-	if (!with_closed)
-		drop_closed(edges, map);
+	if (scope != NULL)
+		drop_barred(edges, map, scope);
 	lay_out_edges(map, edges);
 	pfree(edges->edges);
 	lay_out_reverse(map);
@@ -262,7 +292,7 @@ adjacency_from(const edge_scope *scope, int64 start, int32 max_depth)
 
 	gathering_init(&copying.edges);
 	(void) traverse_run(&copying.base, &goal);
-	return lay_out(&copying.edges, true);
+	return lay_out(&copying.edges, NULL);
 }
 
 static void
@@ -283,7 +313,7 @@ adjacency_of_all(edge_scope *scope)
 	gathering_init(&edges);
 	query_run(query_prepare(edge_query_text(scope), args.count, args.types, QUERY_ONCE), &args,
 			  gather_row, &edges);
-	return lay_out(&edges, scope->through_closed);
+	return lay_out(&edges, scope);
 }
 
 uint32

@@ -37,7 +37,8 @@ extern adjacency *adjacency_from(const edge_scope *scope, int64 start, int32 max
 
 /*
  * The same for all edges of a scope, in the direction that it has; scope->everywhere is
- * set.  Closed nodes are there, but have no edges, unless the scope goes through them.
+ * set.  Closed nodes are there, but have no edges, unless the scope goes through them;
+ * so are nodes that the user may not see.
  */
 extern adjacency *adjacency_of_all(edge_scope *scope);
 

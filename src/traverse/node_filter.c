@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "traverse/link_delta.h"
 #include "traverse/node_filter.h"
 #include "store/query.h"
 
@@ -16,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
+#include "utils/rls.h"
 
 struct node_filter
 {
@@ -141,6 +143,19 @@ node_filter_create(Jsonb *conditions)
 		append_condition(&text, pnstrdup(key.val.string.val, key.val.string.len), &value);
 	}
 	filter->plan = query_prepare(text.data, 1, filter_types, QUERY_ONCE);
+	return filter;
+}
+
+node_filter *
+node_filter_of_visible(void)
+{
+	node_filter *filter;
+
+	if (check_enable_rls(link_delta_relation("topo", "node"), InvalidOid, true) != RLS_ENABLED)
+		return NULL;
+	filter = palloc(sizeof(node_filter));
+	filter->plan = query_prepare("SELECT n.id FROM topo.node n WHERE n.id = ANY ($1)", 1,
+								 filter_types, QUERY_ONCE);
 	return filter;
 }
 

@@ -19,6 +19,12 @@ typedef struct node_filter node_filter;
  */
 extern node_filter *node_filter_create(Jsonb *conditions);
 
+/*
+ * Where row security may hide nodes from the user: a filter that lets through those
+ * that it shows, so that what is hidden is not there; else NULL.
+ */
+extern node_filter *node_filter_of_visible(void);
+
 /* Leave in ids, in no order, those of the nodes that pass; returns how many. */
 extern size_t node_filter_apply(node_filter *filter, int64 *ids, size_t count);
 

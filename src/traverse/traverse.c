@@ -162,6 +162,7 @@ search_depth(traversal *result, edge_source *source, const traverse_goal *goal)
 {
 	traverse_step all = {.source = source, .filter = goal->filter};
 	traverse_step step = goal->steps != NULL ? goal->steps[result->depth] : all;
+	node_filter *filter = step.filter != NULL ? step.filter : result->visible;
 
 	CHECK_FOR_INTERRUPTS();
 	if (!goal->through_closed && result->depth > 0)
@@ -170,8 +171,8 @@ search_depth(traversal *result, edge_source *source, const traverse_goal *goal)
 	result->depth++;
 	step.source->expand(step.source, result->frontier.ids, result->frontier.count, take_edge,
 						result);
-	if (step.filter != NULL && result->next.count > 0)
-		filter_next(result, step.filter);
+	if (filter != NULL && result->next.count > 0)
+		filter_next(result, filter);
 	finish_depth(result);
 }
 
@@ -190,6 +191,7 @@ traverse_run(edge_source *source, const traverse_goal *goal)
 
 	result->budget = goal->budget;
 	result->chained = goal->steps != NULL;
+	result->visible = node_filter_of_visible();
 	result->memory = CurrentMemoryContext;
 	result->nodes = traverse_nodes_create(CurrentMemoryContext, 64, NULL);
 	id_vector_create(&result->frontier);

@@ -48,7 +48,8 @@ typedef struct traversal
 	int32 depth;    /* the deepest level that was searched */
 	size_t started; /* distinct start nodes */
 	bool chained;
-	size_t reached; /* nodes reached, start nodes among them, rejected ones not */
+	size_t reached;       /* nodes reached, start nodes among them, rejected ones not */
+	node_filter *visible; /* where a step has no filter; or NULL */
 	MemoryContext memory;
 	size_t edges; /* handed over by the source */
 	time_budget *budget;

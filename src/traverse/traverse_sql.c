@@ -212,11 +212,11 @@ traverse_tables(ReturnSetInfo *output, const traverse_request *request, page *wa
 
 /* Chained steps look at snapshots themselves. */
 static link_view *
-open_view(const traverse_request *request, bool named)
+open_view(const traverse_request *request)
 {
 	return request->hops != NULL
 			   ? NULL
-			   : link_view_open(&request->scope, request->start, request->start_count, named);
+			   : link_view_open(&request->scope, request->start, request->start_count, true);
 }
 
 static void
@@ -251,7 +251,7 @@ topo_traverse(PG_FUNCTION_ARGS)
 	call = palloc(sizeof(traverse_call));
 	read_traverse_arguments(&call->request, fcinfo);
 	call->wanted = read_page_arguments(fcinfo);
-	view = open_view(&call->request, true);
+	view = open_view(&call->request);
 	if (view == NULL)
 		traverse_tables(output, &call->request, &call->wanted);
 	else if (stream != NULL)
@@ -291,7 +291,7 @@ topo_reachable_count(PG_FUNCTION_ARGS)
 	request_time_limit(&request, fcinfo, 9);
 	if (!PG_ARGISNULL(10))
 		hops_read(&request, PG_GETARG_JSONB_P(10));
-	view = open_view(&request, false);
+	view = open_view(&request);
 	count = view != NULL ? count_in_view(view, &request) : count_in_tables(&request);
 	SPI_finish();
 	PG_RETURN_INT64(count);

@@ -187,7 +187,12 @@ is($two->run("SELECT topo.reachable_count('{n1}', $graph)"), 4, 'row security on
 $node->safe_psql('postgres', 'ALTER TABLE topo_g.link DISABLE ROW LEVEL SECURITY');
 is($two->run("SELECT topo.reachable_count('{n1}', $graph)"), 19, 'as long as it is on');
 $node->safe_psql('postgres', "ALTER TABLE topo.node ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON topo.node TO reader USING (name <> 'n3')");
-is($two->run("SELECT string_agg(node, ' ') FROM topo.traverse('{n1}', max_depth => 3, $graph)"), 'n1 n2 n4', 'row security on nodes is, too');
+is($two->run("SELECT string_agg(node, ' ') FROM topo.traverse('{n1}', max_depth => 3, $graph)"), 'n1 n2', 'row security on nodes is, too: what is hidden is not there, nor a way over it');
+is($two->run("SELECT topo.reachable_count('{n1}', through_external => $_, $graph)"), 1, "reachable_count(), $_") foreach qw(false true);
+is($two->run("SELECT count(*) FROM topo.shortest_path('n2', 'n4', '{g}')"), 0, 'shortest_path()');
+is($two->run("SELECT count(*) FROM topo.paths('n2', 'n4', graphs => '{g}', through_external => $_)"), 0, "paths(), $_") foreach qw(false true);
+is($two->run("SELECT string_agg(size::text, ' ' ORDER BY size) FROM (SELECT DISTINCT size FROM topo.components(graphs => '{g}', through_external => $_)) c"), '2 17', "components(), $_") foreach qw(false true);
+is($two->run("SELECT count(*) FROM topo.traverse('{n1}', $graph, hops => '[{}, {}, {}]')"), 2, 'hops');
 $node->safe_psql('postgres', 'ALTER TABLE topo.node DISABLE ROW LEVEL SECURITY');
 $two->run('RESET ROLE');
 
