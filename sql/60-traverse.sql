@@ -21,13 +21,14 @@ CREATE FUNCTION topo.traverse(
 	level       text DEFAULT NULL,
 	through_external boolean DEFAULT false,
 	time_limit  interval DEFAULT NULL,
-	hops        jsonb DEFAULT NULL)
-RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
+	hops        jsonb DEFAULT NULL,
+	with_properties text[] DEFAULT NULL)
+RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[], properties jsonb)
 LANGUAGE c STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 SET jit = off
 AS 'MODULE_PATHNAME', 'topo_traverse';
-COMMENT ON FUNCTION topo.traverse(text[], text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval, jsonb) IS
+COMMENT ON FUNCTION topo.traverse(text[], text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval, jsonb, text[]) IS
 'breadth first from the start nodes: each node once, at its least depth, ordered by depth and then label (by its bytes); parent is the one with the least id of the nodes that it was reached from, graphs are all that know an edge to it from any node of the depth before; start nodes have depth 0, no parent and no graphs.
 direction: out (what a node calls), in (who calls it) or both.
 graphs: NULL is network, ipc and trace, or all graphs where there is no service map.
@@ -38,7 +39,8 @@ max_nodes, after: a page of at most max_nodes rows that begins after the node "a
 level: app or cluster; NULL is cluster if a start node is one, else app.
 through_external: external nodes and addresses are gone on from too; else they are returned, but only start nodes of these types are expanded.
 time_limit: the search ends after so long, and a NOTICE says how far it came; what it had found by then is returned, of the last depth with the parents and graphs known by then. Naming what was found comes on top.
-hops: chained steps in place of max_depth, a JSON array of an object for each: {"direction": "in", "edge_types": ["calls"], "node_filter": {"type": "app"}, "edge_limit": 10, "edge_order": "name"}; what a step does not name is as the arguments say. A step goes on from all that the one before led to, also from what was reached earlier; a node is returned at its least depth';
+hops: chained steps in place of max_depth, a JSON array of an object for each: {"direction": "in", "edge_types": ["calls"], "node_filter": {"type": "app"}, "edge_limit": 10, "edge_order": "name"}; what a step does not name is as the arguments say. A step goes on from all that the one before led to, also from what was reached earlier; a node is returned at its least depth.
+with_properties: which of a node''s properties (keys of topo.node.properties, tier, domain; "*" is all) are returned in the column properties; NULL: none';
 
 CREATE FUNCTION topo.reachable_count(
 	start       text[],
@@ -95,18 +97,19 @@ CREATE FUNCTION topo.upstream(
 	after       text DEFAULT NULL,
 	level       text DEFAULT NULL,
 	through_external boolean DEFAULT false,
-	time_limit  interval DEFAULT NULL)
-RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
+	time_limit  interval DEFAULT NULL,
+	with_properties text[] DEFAULT NULL)
+RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[], properties jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	-- the first page has the node itself, which is no answer
 	SELECT t.*
 	FROM topo.traverse(ARRAY[$1], 'in', $2, $3, $4, $5, $6, $7, $8,
-					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11, $12, $13) t
+					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11, $12, $13, with_properties => $14) t
 	WHERE t.depth > 0
 $$;
-COMMENT ON FUNCTION topo.upstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval) IS
+COMMENT ON FUNCTION topo.upstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval, text[]) IS
 'who calls a node, who calls those, and so on, without the node itself. The arguments are those of traverse()';
 
 CREATE FUNCTION topo.downstream(
@@ -122,18 +125,19 @@ CREATE FUNCTION topo.downstream(
 	after       text DEFAULT NULL,
 	level       text DEFAULT NULL,
 	through_external boolean DEFAULT false,
-	time_limit  interval DEFAULT NULL)
-RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
+	time_limit  interval DEFAULT NULL,
+	with_properties text[] DEFAULT NULL)
+RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[], properties jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	-- the first page has the node itself, which is no answer
 	SELECT t.*
 	FROM topo.traverse(ARRAY[$1], 'out', $2, $3, $4, $5, $6, $7, $8,
-					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11, $12, $13) t
+					   CASE WHEN $10 IS NULL AND $9 BETWEEN 0 AND 2147483646 THEN $9 + 1 ELSE $9 END, $10, $11, $12, $13, with_properties => $14) t
 	WHERE t.depth > 0
 $$;
-COMMENT ON FUNCTION topo.downstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval) IS
+COMMENT ON FUNCTION topo.downstream(text, integer, text[], tstzrange, text[], jsonb, integer, text, integer, text, text, boolean, interval, text[]) IS
 'what a node calls, what those call, and so on, without the node itself. The arguments are those of traverse()';
 
 CREATE FUNCTION topo.blast_radius(
@@ -144,13 +148,14 @@ CREATE FUNCTION topo.blast_radius(
 	node_filter jsonb DEFAULT NULL,
 	level       text DEFAULT NULL,
 	through_external boolean DEFAULT false,
-	time_limit  interval DEFAULT NULL)
-RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
+	time_limit  interval DEFAULT NULL,
+	with_properties text[] DEFAULT NULL)
+RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[], properties jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE SUPPORT topo.estimate_rows
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT t.* FROM topo.traverse(ARRAY[$1], 'in', NULL, $2, $3, $4, $5, level => $6, through_external => $7, time_limit => $8) t
+	SELECT t.* FROM topo.traverse(ARRAY[$1], 'in', NULL, $2, $3, $4, $5, level => $6, through_external => $7, time_limit => $8, with_properties => $9) t
 	WHERE t.depth > 0
 $$;
-COMMENT ON FUNCTION topo.blast_radius(text, text[], tstzrange, text[], jsonb, text, boolean, interval) IS
+COMMENT ON FUNCTION topo.blast_radius(text, text[], tstzrange, text[], jsonb, text, boolean, interval, text[]) IS
 'what is hit when a node fails: everything upstream of it, transitively, without the node itself. The arguments are those of traverse()';

@@ -198,6 +198,17 @@ request_time_limit(traverse_request *request, FunctionCallInfo fcinfo, int index
 							PG_GETARG_DATUM(index)));
 }
 
+void
+request_properties(traverse_request *request, FunctionCallInfo fcinfo, int index)
+{
+	int count;
+
+	if (PG_ARGISNULL(index))
+		return;
+	(void) get_names(fcinfo, index, "with_properties", &count);
+	request->properties = node_properties_create(PG_GETARG_DATUM(index));
+}
+
 bool
 request_flag(FunctionCallInfo fcinfo, int index)
 {

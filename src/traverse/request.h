@@ -12,6 +12,7 @@
 #define TOPOLOGY_TRAVERSE_REQUEST_H
 
 #include "fmgr.h"
+#include "traverse/node_properties.h"
 #include "traverse/traverse.h"
 
 /* A step of a search whose every depth has settings of its own. */
@@ -32,6 +33,7 @@ typedef struct traverse_request
 	hop *hops; /* NULL: all depths are alike */
 	int hop_count;
 	time_budget budget;
+	node_properties *properties; /* to be returned; NULL: none */
 } traverse_request;
 
 /* A request for everything: no bounds, no filter, live, out. */
@@ -55,6 +57,8 @@ extern void request_follow_types(edge_scope *scope, Datum names);
 
 /* The time that the search may take from now on. */
 extern void request_time_limit(traverse_request *request, FunctionCallInfo fcinfo, int index);
+
+extern void request_properties(traverse_request *request, FunctionCallInfo fcinfo, int index);
 
 /* Whether a flag is set; NULL: it is not. */
 extern bool request_flag(FunctionCallInfo fcinfo, int index);

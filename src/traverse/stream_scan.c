@@ -193,7 +193,7 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	stream_state *self = (stream_state *) node;
 
 	if (es->analyze && self->called)
-		ExplainPropertyText("Answered From", self->stream.rows != NULL ? "snapshot" : "tables", es);
+		ExplainPropertyText("Answered From", self->stream.of_snapshot ? "snapshot" : "tables", es);
 }
 
 static const CustomExecMethods exec_methods = {

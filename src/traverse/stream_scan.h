@@ -16,6 +16,7 @@ typedef struct row_stream
 	ExprContext *econtext; /* of the call: a call within an argument has another */
 	MemoryContext memory;  /* lives as long as the rows are fetched */
 	view_rows *rows;       /* NULL: they are in the tuplestore */
+	bool of_snapshot;
 } row_stream;
 
 /* The stream that waits for the rows of this call, or NULL. */

@@ -103,29 +103,58 @@ ordered_rows(const traversal *result, int32 least_depth)
 	return rows;
 }
 
+/* place: of the node among those whose properties were looked up last. */
 static void
 put_node(ReturnSetInfo *output, const traversal *result, graph_names *graphs,
-		 const traverse_node *node)
+		 const traverse_node *node, const node_properties *properties, size_t place)
 {
 	const node_name *name = node->named;
 	const traverse_node *parent = node->depth > 0 ? traverse_find(result, node->parent) : NULL;
-	Datum values[5];
-	bool nulls[5] = {0};
+	Datum values[TRAVERSE_COLUMNS] = {0};
+	bool nulls[TRAVERSE_COLUMNS] = {0};
 
 	nulls[3] = parent == NULL || parent->named == NULL;
+	nulls[5] = true;
 	values[0] = PointerGetDatum(name->label);
 	values[1] = PointerGetDatum(name->type);
 	values[2] = Int32GetDatum(node->depth);
 	values[3] = nulls[3] ? (Datum) 0 : PointerGetDatum(label_of(parent));
 	values[4] = graph_names_array(graphs, node->graphs);
+	if (properties != NULL)
+		values[5] = node_properties_at(properties, place, &nulls[5]);
 	tuplestore_putvalues(output->setResult, output->setDesc, values, nulls);
 }
 
 static void
-put_page(ReturnSetInfo *output, const traversal *result, const edge_scope *scope,
+look_properties_up(node_properties *properties, traverse_node **nodes, size_t count)
+{
+	int64 *ids = palloc(count * sizeof(int64));
+
+	for (size_t i = 0; i < count; i++)
+		ids[i] = nodes[i]->id;
+	node_properties_look_up(properties, ids, count);
+	pfree(ids);
+}
+
+static void
+put_nodes(ReturnSetInfo *output, const traversal *result, const traverse_request *request,
+		  traverse_node **nodes, size_t count)
+{
+	graph_names graphs = {.scope = &request->scope};
+
+	for (size_t i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (request->properties != NULL && i % QUERY_CHUNK == 0)
+			look_properties_up(request->properties, nodes + i, Min(count - i, QUERY_CHUNK));
+		put_node(output, result, &graphs, nodes[i], request->properties, i % QUERY_CHUNK);
+	}
+}
+
+static void
+put_page(ReturnSetInfo *output, const traversal *result, const traverse_request *request,
 		 const page *wanted, row_list rows)
 {
-	graph_names graphs = {.scope = scope};
 	size_t begin = 0;
 	size_t end = rows.count;
 
@@ -137,11 +166,7 @@ put_page(ReturnSetInfo *output, const traversal *result, const edge_scope *scope
 	}
 	if (wanted->max_nodes >= 0)
 		end = Min(end, begin + wanted->max_nodes);
-	for (size_t i = begin; i < end; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		put_node(output, result, &graphs, rows.nodes[i]);
-	}
+	put_nodes(output, result, request, rows.nodes + begin, end - begin);
 }
 
 static void
@@ -162,6 +187,7 @@ read_traverse_arguments(traverse_request *request, FunctionCallInfo fcinfo)
 	request_time_limit(request, fcinfo, 13);
 	if (!PG_ARGISNULL(14))
 		hops_read(request, PG_GETARG_JSONB_P(14));
+	request_properties(request, fcinfo, 15);
 }
 
 static page
@@ -206,8 +232,7 @@ traverse_tables(ReturnSetInfo *output, const traverse_request *request, page *wa
 {
 	traversal *result = run_request(request, wanted);
 
-	put_page(output, result, &request->scope, wanted,
-			 ordered_rows(result, first_depth(result, wanted)));
+	put_page(output, result, request, wanted, ordered_rows(result, first_depth(result, wanted)));
 }
 
 /* Chained steps look at snapshots themselves. */
@@ -252,9 +277,11 @@ topo_traverse(PG_FUNCTION_ARGS)
 	read_traverse_arguments(&call->request, fcinfo);
 	call->wanted = read_page_arguments(fcinfo);
 	view = open_view(&call->request);
+	if (stream != NULL)
+		stream->of_snapshot = view != NULL;
 	if (view == NULL)
 		traverse_tables(output, &call->request, &call->wanted);
-	else if (stream != NULL)
+	else if (stream != NULL && call->request.properties == NULL)
 		stream->rows = view_rows_open(view, &call->request, &call->wanted);
 	else
 		put_rows(output, view_rows_open(view, &call->request, &call->wanted));

@@ -85,6 +85,22 @@ first_depth(const graph_search *search, const page *wanted)
 /* Memory is asked for so many rows ahead, times the look-ups that lead to it. */
 #define PREFETCH_ROWS 8
 
+/* A row that is to be made. */
+typedef struct view_row
+{
+	uint32 node;
+	int32 depth;
+} view_row;
+
+/* Rows that have been taken from their depths, with their properties. */
+typedef struct row_batch
+{
+	node_properties *properties;
+	view_row rows[QUERY_CHUNK];
+	size_t count;
+	size_t next;
+} row_batch;
+
 struct view_rows
 {
 	MemoryContext memory;
@@ -100,6 +116,8 @@ struct view_rows
 	size_t count;
 	size_t next;
 	int64 rows_left; /* or -1 */
+
+	row_batch *batch; /* rows whose properties were looked up; NULL: none are wanted */
 };
 
 /* Put the nodes of a depth in the order of their labels. */
@@ -122,6 +140,8 @@ view_rows_rewind(view_rows *rows)
 	uint32 after;
 
 	rows->rows_left = rows->wanted->max_nodes;
+	if (rows->batch != NULL)
+		rows->batch->next = rows->batch->count = 0;
 	begin_depth(rows, rows->first);
 	MemoryContextSwitchTo(old);
 	if (!rows->wanted->has_after)
@@ -157,24 +177,31 @@ view_rows_open(const link_view *view, const traverse_request *request, page *wan
 	rows->names = view_names_learn(view, search->order + known, search->count - known);
 	rows->graphs.scope = &request->scope;
 	rows->nodes = MemoryContextAllocHuge(rows->memory, (widest_depth(search) + 1) * sizeof(uint32));
+	if (request->properties != NULL)
+	{
+		rows->batch = palloc0(sizeof(row_batch));
+		rows->batch->properties = request->properties;
+	}
 	view_rows_rewind(rows);
 	return rows;
 }
 
 static void
-make_row(view_rows *rows, uint32 node, const node_name *name, Datum *values, bool *nulls)
+make_row(view_rows *rows, view_row row, const node_name *name, Datum *values, bool *nulls)
 {
 	const graph_search *search = rows->search;
-	uint64 graphs = rows->depth == 0 ? 0 : search_graphs(search, node);
+	uint64 graphs = row.depth == 0 ? 0 : search_graphs(search, row.node);
 	node_name parent;
 
 	memset(nulls, 0, TRAVERSE_COLUMNS * sizeof(bool));
-	nulls[3] = rows->depth == 0 || !view_names_get(rows->names, search->parents[node], &parent);
+	nulls[3] = row.depth == 0 || !view_names_get(rows->names, search->parents[row.node], &parent);
+	nulls[5] = true;
 	values[0] = PointerGetDatum(name->label);
 	values[1] = PointerGetDatum(name->type);
-	values[2] = Int32GetDatum(rows->depth);
+	values[2] = Int32GetDatum(row.depth);
 	values[3] = nulls[3] ? (Datum) 0 : PointerGetDatum(parent.label);
 	values[4] = graph_names_array(&rows->graphs, graphs);
+	values[5] = (Datum) 0;
 }
 
 /* Have the memory come that the rows behind the next will be made of. */
@@ -195,11 +222,11 @@ prefetch_rows(const view_rows *rows)
 	view_names_prefetch_label(rows->names, parents[ahead[PREFETCH_ROWS]]);
 }
 
-/* The next node that has a name; false: there is none. */
+/* The next row, of a node that has a name; false: there is none. */
 static bool
-next_node(view_rows *rows, uint32 *node, node_name *name)
+next_row(view_rows *rows, view_row *row, node_name *name)
 {
-	for (;;)
+	while (rows->rows_left != 0)
 	{
 		if (rows->next == rows->count)
 		{
@@ -209,29 +236,73 @@ next_node(view_rows *rows, uint32 *node, node_name *name)
 			continue;
 		}
 		prefetch_rows(rows);
-		*node = rows->nodes[rows->next++];
-		if (view_names_get(rows->names, *node, name))
-			return true;
+		*row = (view_row){.node = rows->nodes[rows->next++], .depth = rows->depth};
+		if (!view_names_get(rows->names, row->node, name))
+			continue;
+		if (rows->rows_left > 0)
+			rows->rows_left--;
+		return true;
 	}
+	return false;
+}
+
+static void
+fill_batch(view_rows *rows)
+{
+	row_batch *batch = rows->batch;
+	int64 *ids = palloc(QUERY_CHUNK * sizeof(int64));
+	node_name name;
+
+	batch->count = 0;
+	batch->next = 0;
+	while (batch->count < QUERY_CHUNK && next_row(rows, &batch->rows[batch->count], &name))
+	{
+		ids[batch->count] = view_id(rows->search->view, batch->rows[batch->count].node);
+		batch->count++;
+	}
+	if (batch->count > 0)
+		node_properties_look_up(batch->properties, ids, batch->count);
+	pfree(ids);
+}
+
+/* The next row, with its properties. */
+static bool
+make_next_of_batch(view_rows *rows, Datum *values, bool *nulls)
+{
+	row_batch *batch = rows->batch;
+	node_name name;
+
+	if (batch->next == batch->count)
+		fill_batch(rows);
+	if (batch->next == batch->count)
+		return false;
+	(void) view_names_get(rows->names, batch->rows[batch->next].node, &name);
+	make_row(rows, batch->rows[batch->next], &name, values, nulls);
+	values[5] = node_properties_at(batch->properties, batch->next++, &nulls[5]);
+	return true;
+}
+
+static bool
+make_next(view_rows *rows, Datum *values, bool *nulls)
+{
+	node_name name;
+	view_row row;
+
+	if (!next_row(rows, &row, &name))
+		return false;
+	make_row(rows, row, &name, values, nulls);
+	return true;
 }
 
 bool
 view_rows_next(view_rows *rows, Datum values[TRAVERSE_COLUMNS], bool nulls[TRAVERSE_COLUMNS])
 {
-	MemoryContext old;
-	node_name name;
-	uint32 node;
+	MemoryContext old = MemoryContextSwitchTo(rows->memory);
 	bool found;
 
 	CHECK_FOR_INTERRUPTS();
-	if (rows->rows_left == 0)
-		return false;
-	old = MemoryContextSwitchTo(rows->memory);
-	found = next_node(rows, &node, &name);
-	if (found)
-		make_row(rows, node, &name, values, nulls);
+	found = rows->batch != NULL ? make_next_of_batch(rows, values, nulls)
+								: make_next(rows, values, nulls);
 	MemoryContextSwitchTo(old);
-	if (rows->rows_left > 0)
-		rows->rows_left--;
 	return found;
 }

@@ -11,14 +11,15 @@
 #include "traverse/page.h"
 #include "traverse/request.h"
 
-#define TRAVERSE_COLUMNS 5
+#define TRAVERSE_COLUMNS 6
 
 /* The rows of a page, to be fetched one by one. */
 typedef struct view_rows view_rows;
 
 /*
  * Search, and make ready to fetch; the view was opened for the start nodes, with
- * names.  Needs a connection to SPI, which the fetching does not.  All memory is of
+ * names.  Needs a connection to SPI, which the fetching needs only where properties are
+ * wanted.  All memory is of
  * CurrentMemoryContext; view, request and page must live as long as the rows.
  */
 extern view_rows *view_rows_open(const link_view *view, const traverse_request *request,

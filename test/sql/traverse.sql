@@ -55,6 +55,13 @@ SELECT node, depth FROM topo.traverse('{tv-pay}', max_depth => 1, node_filter =>
 SELECT node, depth FROM topo.traverse('{tv-pay}', max_depth => 1, node_filter => '{}');
 SELECT node, depth FROM topo.traverse('{tv-web}', max_depth => 1, node_filter => '{"it''s \"quoted\"": "o''clock"}');
 
+-- Properties that are asked for
+SELECT node, properties FROM topo.traverse('{tv-pay}', with_properties => '{tier,tags,none}');
+SELECT node, properties FROM topo.downstream('tv-pay', 1, with_properties => '{*}');
+SELECT node, properties FROM topo.upstream('tv-disk', 2, with_properties => '{domain}');
+SELECT node, properties FROM topo.blast_radius('tv-disk', with_properties => '{region}');
+SELECT node, properties FROM topo.traverse('{tv-pay}', with_properties => '{region}', hops => '[{}, {}]', max_nodes => 2, after => 'tv-pay');
+
 -- Apps and clusters
 SELECT count(topo.set_node('cluster', 'tv-web-1', parent => 'tv-web'));
 SELECT count(topo.set_node('cluster', 'tv-pay-1', parent => 'tv-pay'));
@@ -172,6 +179,8 @@ SELECT call, r.* FROM unnest(ARRAY[
 	$$traverse('{tv-web}', after => 'tv-pay', node_filter => '{"tier": 1}')$$,
 	$$traverse('{tv-web}', level => 'pod')$$,
 	$$traverse('{tv-web}', time_limit => '0')$$,
+	$$traverse('{tv-web}', with_properties => '{}')$$,
+	$$traverse('{tv-web}', with_properties => '{tier,NULL}')$$,
 	$$traverse('{tv-web}', time_limit => '-1 ms')$$,
 	$$upstream(NULL)$$,
 	$$upstream('tv-nobody')$$,

@@ -63,7 +63,7 @@ SELECT node, parent FROM topo.traverse('{cluster:tl-hub-1}', edge_limit => 1, gr
 -- Pages of every size, one after the other, are the whole in order.
 SELECT topo.create_graph('tl_pages');
 SELECT topo.load_edges('tl_pages', $$SELECT 'tl-page-' || i / 3 AS source, 'tl-page-' || i AS target FROM generate_series(1, 40) i$$);
-CREATE FUNCTION pg_temp.pages(page_size integer) RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[])
+CREATE FUNCTION pg_temp.pages(page_size integer) RETURNS TABLE (node text, node_type text, depth integer, parent text, graphs text[], properties jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
 	last text;
@@ -71,7 +71,7 @@ DECLARE
 BEGIN
 	LOOP
 		taken := 0;
-		FOR node, node_type, depth, parent, graphs IN
+		FOR node, node_type, depth, parent, graphs, properties IN
 			SELECT * FROM topo.traverse('{tl-page-0}', graphs => '{tl_pages}', max_nodes => page_size, after => last)
 		LOOP
 			taken := taken + 1;

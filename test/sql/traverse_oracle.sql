@@ -99,7 +99,7 @@ SELECT edges, c.* FROM unnest(ARRAY[20, 60, 90, 150]) edges, pg_temp.compare_all
 
 -- A chain longer than a look-up is wide, and a frontier that takes several
 SELECT topo.create_graph('to_wide');
-INSERT INTO topo.node (type, name) SELECT 'to', 'w' || n FROM generate_series(0, 20000) n;
+INSERT INTO topo.node (type, name, tier, properties) SELECT 'to', 'w' || n, n % 5, jsonb_build_object('n', n, 'half', n / 2) FROM generate_series(0, 20000) n;
 CREATE TEMPORARY TABLE wide AS SELECT id, substr(name, 2)::integer AS n FROM topo.node WHERE type = 'to';
 ANALYZE wide;
 ANALYZE topo.node;
@@ -120,6 +120,21 @@ INSERT INTO topo_to_layers.link (src, dst)
 SELECT s.id, d.id FROM wide s JOIN wide d ON d.n = s.n + 10000 WHERE s.n BETWEEN 1 AND 10000;
 SELECT depth, count(*), count(DISTINCT parent) AS parents FROM topo.traverse('{to:w0}', graphs => '{to_layers}') GROUP BY depth ORDER BY depth;
 SELECT topo.reachable_count('{to:w0}', graphs => '{to_layers}', node_filter => '{"type": "to"}');
+-- Properties, for more rows than a look-up takes
+CREATE FUNCTION pg_temp.properties(snapshots text, wanted text[], page integer) RETURNS TABLE (rows bigint, same boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('topology.use_snapshot', snapshots, true), set_config('work_mem', '64MB', true);
+	RETURN QUERY SELECT count(*), bool_and(t.properties = (SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(n.properties || jsonb_build_object('tier', n.tier)) e
+														  WHERE e.key = ANY (wanted) OR '*' = ANY (wanted)))
+	FROM topo.traverse('{to:w0}', graphs => '{to_layers}', max_nodes => page, with_properties => wanted) t
+		 JOIN topo.node n ON n.type = 'to' AND n.name = substr(t.node, 4);
+END
+$$;
+SELECT take > 0 AS taken FROM topo.take_snapshot('to_layers') take;
+SELECT wanted, page, array_agg(DISTINCT p) AS rows_and_same
+FROM unnest(ARRAY['on', 'off']) snapshots, (VALUES ('{n,tier,other}'::text[]), ('{*}')) w (wanted), unnest(ARRAY[NULL, 10005]) page,
+	 pg_temp.properties(snapshots, wanted, page) p
+GROUP BY wanted, page ORDER BY wanted, page;
 -- From the tables, what would not fit into work_mem is refused; part of it does.
 SET topology.use_snapshot = off;
 SET work_mem = '1MB';

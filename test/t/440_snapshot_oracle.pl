@@ -36,7 +36,7 @@ RETURNS text LANGUAGE sql AS $$
 		'count ' || topo.reachable_count(starts, direction, graphs => of_graphs, edge_types => types, node_filter => filter, level => at_level, through_external => through, hops => steps),
 		'count ' || topo.reachable_count(starts, direction, k, of_graphs, edge_types => types, node_filter => filter, level => at_level, through_external => through),
 		(SELECT string_agg(t::text, E'\n' ORDER BY t.ordinality)
-		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, level => at_level, max_nodes => 4, through_external => through) WITH ORDINALITY t),
+		 FROM topo.traverse(starts, direction, k, of_graphs, edge_types => types, level => at_level, max_nodes => 4, through_external => through, with_properties => '{tier,name}') WITH ORDINALITY t),
 		(SELECT string_agg(p::text, E'\n' ORDER BY p.step)
 		 FROM topo.shortest_path(starts[1], target, of_graphs, max_depth => k, direction => answers.direction, level => at_level, edge_types => types, through_external => through) p))
 $$;

@@ -58,6 +58,8 @@ $one->run('SET enable_nestloop = off; SET enable_hashjoin = off');
 same("SELECT a.node, b.depth FROM $all a JOIN $all b ON b.node = a.node ORDER BY 1", 'merged with itself');
 $one->run('RESET enable_nestloop; RESET enable_hashjoin');
 
+is($one->run("SELECT count(*), count(properties) FROM topo.traverse('{n1}', graphs => '{g}', with_properties => '{tier}')"), '400|400', 'with properties');
+
 # What cannot be scanned so still is
 unlike(plan_of("SELECT t FROM $all t"), qr/Custom Scan/, 'a row wanted as a whole is not');
 unlike(plan_of("SELECT node FROM $all t WHERE t IS NOT NULL"), qr/Custom Scan/, 'nor one of a condition');
