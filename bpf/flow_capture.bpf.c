@@ -41,10 +41,36 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /*
- * connect() and listen(), in their caller's context.  A program of its own,
- * since a tracepoint's program is skipped when it interrupts itself on a CPU:
- * this one takes long, with interrupts on, and what they bring is the other's.
+ * connect(), in its caller's context.  Not the tracepoint's: its program is
+ * skipped when it interrupts itself on a CPU, and this takes long, with
+ * interrupts on; and one more program there costs as much at every change.
  */
+static __always_inline int
+connecting(struct bpf_sock_addr *address)
+{
+	struct bpf_sock *sk = address->sk;
+	struct tcp_sock *tcp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+
+	if (tcp)
+		tcp_connecting(sk, tcp);
+	return 1;
+}
+
+SEC("cgroup/connect4")
+int
+tcp_connect_ipv4(struct bpf_sock_addr *address)
+{
+	return connecting(address);
+}
+
+SEC("cgroup/connect6")
+int
+tcp_connect_ipv6(struct bpf_sock_addr *address)
+{
+	return connecting(address);
+}
+
+/* connect() and listen() where there is no cgroup to attach to. */
 SEC("tp_btf/inet_sock_set_state")
 int
 BPF_PROG(tcp_process, struct sock *sk, int oldstate, int newstate)
@@ -64,9 +90,9 @@ BPF_PROG(tcp_process, struct sock *sk, int oldstate, int newstate)
 }
 
 /*
- * What packets cause, mostly in softirq, which does not interrupt itself.  The
- * kernel counts the changes skipped while a close() was interrupted here; the
- * reader reports that count as lost.
+ * What packets cause, mostly in softirq, which does not interrupt itself, and
+ * the rare listen().  The kernel counts the changes skipped while a close() or a
+ * listen() was interrupted here; the reader reports that count as lost.
  */
 SEC("tp_btf/inet_sock_set_state")
 int
@@ -74,15 +100,17 @@ BPF_PROG(tcp_state, struct sock *sk, int oldstate, int newstate)
 {
 	struct tcp_sock *tcp;
 
-	if (newstate != TCP_ESTABLISHED && newstate != TCP_CLOSE)
+	if (newstate != TCP_ESTABLISHED && newstate != TCP_CLOSE && newstate != TCP_LISTEN)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp)
 		return 0;
 	if (newstate == TCP_ESTABLISHED)
 		tcp_established(sk, oldstate);
-	else
+	else if (newstate == TCP_CLOSE)
 		tcp_closed(sk, tcp, oldstate);
+	else if (cgroup_hooks)
+		tcp_listening(sk);
 	return 0;
 }
 

@@ -28,8 +28,8 @@
 /* A live connection says at least this often that it lives. */
 const volatile __u64 heartbeat_interval = 30000000000ULL;
 
-/* Whether the egress hook is there. */
-const volatile bool packets_seen = true;
+/* Whether the cgroup's hooks are there: of connect(), and of packets. */
+const volatile bool cgroup_hooks = true;
 
 /*
  * A socket's storage.  Made when it connects, listens or is created (UDP), by
@@ -268,11 +268,11 @@ tcp_describe(struct tcp_sock *tcp, const struct flow_socket *state, __u8 kind,
 }
 
 /*
- * A connect() begins.  The socket may have had a connection before, so what
- * its counters hold belongs to that one.
+ * A connect() begins.  The socket, which the verifier knows as one of two types,
+ * may have had a connection before: what its counters hold belongs to that one.
  */
 static __always_inline void
-tcp_connecting(struct sock *sk, struct tcp_sock *tcp)
+tcp_connecting(void *sk, struct tcp_sock *tcp)
 {
 	struct flow_socket *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	struct tcp_totals totals;
@@ -323,18 +323,21 @@ static __always_inline void
 tcp_established(struct sock *sk, int oldstate)
 {
 	struct flow_socket *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	__u64 now = bpf_ktime_get_boot_ns();
+	__u64 now = 0;
 
 	if (!state)
 	{
 		lose_socket();
 		return;
 	}
+	/* reading the clock is a good part of what this costs */
+	if (state->role != FLOW_EVENT_ROLE_CLIENT || state->since == 0)
+		now = bpf_ktime_get_boot_ns();
 	bpf_spin_lock(&state->lock);
 	if (state->role == FLOW_EVENT_ROLE_UNKNOWN)
 		state->role = oldstate == TCP_SYN_RECV ? FLOW_EVENT_ROLE_SERVER : FLOW_EVENT_ROLE_CLIENT;
 	state->flags = FLOW_SOCKET_ESTABLISHED;
-	if (state->role == FLOW_EVENT_ROLE_SERVER || state->since == 0)
+	if (now)
 		state->since = now;
 	bpf_spin_unlock(&state->lock);
 }
@@ -417,7 +420,7 @@ tcp_awaits_look(const struct flow_socket *state, __u64 now)
 {
 	__u64 patience = state->role == FLOW_EVENT_ROLE_CLIENT ? heartbeat_interval : ACCEPTED_PATIENCE;
 
-	return packets_seen && state->translation == FLOW_TRANSLATION_UNKNOWN &&
+	return cgroup_hooks && state->translation == FLOW_TRANSLATION_UNKNOWN &&
 		   now - state->since < patience;
 }
 
@@ -450,7 +453,7 @@ tcp_snapshot(struct tcp_sock *tcp, struct flow_socket *state, int seen)
 	{
 		/* what comes has come since now; but a look is waited for since the last event */
 		if ((state->flags & FLOW_SOCKET_COUNTED) &&
-			(!packets_seen || state->translation != FLOW_TRANSLATION_UNKNOWN))
+			(!cgroup_hooks || state->translation != FLOW_TRANSLATION_UNKNOWN))
 			state->since = delta.end_ns;
 		return;
 	}

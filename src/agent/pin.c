@@ -62,10 +62,13 @@ configure(struct flow_capture_bpf *capture, const pin_options *options)
 	capture->rodata->heartbeat_interval = options->heartbeat_ns;
 	capture->rodata->udp_idle = options->udp_idle_ns;
 	capture->rodata->count_udp = options->udp;
-	capture->rodata->packets_seen = options->packets;
+	capture->rodata->cgroup_hooks = options->cgroup;
 	forward_prepare(capture->progs.forward);
 	bpf_program__set_autoload(capture->progs.forward, options->forwarding);
-	bpf_program__set_autoload(capture->progs.egress, options->packets);
+	bpf_program__set_autoload(capture->progs.tcp_process, !options->cgroup);
+	bpf_program__set_autoload(capture->progs.tcp_connect_ipv4, options->cgroup);
+	bpf_program__set_autoload(capture->progs.tcp_connect_ipv6, options->cgroup);
+	bpf_program__set_autoload(capture->progs.egress, options->cgroup);
 	bpf_program__set_autoload(capture->progs.udp_ingress, options->udp);
 	bpf_program__set_autoload(capture->progs.udp_socket, options->udp);
 	bpf_program__set_autoload(capture->progs.snapshot_udp, options->udp);
@@ -152,8 +155,8 @@ attach_snapshot(struct bpf_program *program, struct bpf_map *map)
 static bool
 pin_tcp(const pin_options *options, struct flow_capture_bpf *capture, gid_t gid)
 {
-	return pin_link(options, bpf_program__attach(capture->progs.tcp_process), PIN_TCP_PROCESS, 0,
-					0400) &&
+	return (options->cgroup || pin_link(options, bpf_program__attach(capture->progs.tcp_process),
+										PIN_TCP_PROCESS, 0, 0400)) &&
 		   pin_link(options, bpf_program__attach(capture->progs.tcp_state), PIN_TCP_STATE, 0,
 					0400) &&
 		   pin_fd(options, bpf_program__fd(capture->progs.tcp_state), PIN_TCP_PROGRAM, gid, 0440) &&
@@ -173,17 +176,27 @@ pin_udp(const pin_options *options, struct flow_capture_bpf *capture, int cgroup
 }
 
 static bool
-pin_packets(const pin_options *options, struct flow_capture_bpf *capture, gid_t gid)
+pin_connect(const pin_options *options, struct flow_capture_bpf *capture, int cgroup)
+{
+	return pin_link(options, bpf_program__attach_cgroup(capture->progs.tcp_connect_ipv4, cgroup),
+					PIN_TCP_CONNECT_IPV4, 0, 0400) &&
+		   pin_link(options, bpf_program__attach_cgroup(capture->progs.tcp_connect_ipv6, cgroup),
+					PIN_TCP_CONNECT_IPV6, 0, 0400);
+}
+
+static bool
+pin_cgroup(const pin_options *options, struct flow_capture_bpf *capture, gid_t gid)
 {
 	char root[256];
 	int cgroup = -1;
 	bool pinned;
 
-	if (!options->packets)
+	if (!options->cgroup)
 		return true;
 	if (find_cgroup_root(root, sizeof(root)))
 		cgroup = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	pinned = pin_link(options, bpf_program__attach_cgroup(capture->progs.egress, cgroup),
+	pinned = pin_connect(options, capture, cgroup) &&
+			 pin_link(options, bpf_program__attach_cgroup(capture->progs.egress, cgroup),
 					  PIN_EGRESS, 0, 0400) &&
 			 (!options->udp || pin_udp(options, capture, cgroup, gid));
 	if (cgroup >= 0)
@@ -218,7 +231,7 @@ static bool
 pin_all(const pin_options *options, struct flow_capture_bpf *capture, gid_t gid)
 {
 	return bpffs_prepare(options->dir, gid) && pin_maps(options, capture, gid) &&
-		   pin_tcp(options, capture, gid) && pin_packets(options, capture, gid) &&
+		   pin_tcp(options, capture, gid) && pin_cgroup(options, capture, gid) &&
 		   pin_forward(options, capture) && bootstrap_sockets(capture) &&
 		   mark_complete(options, capture);
 }
@@ -243,12 +256,12 @@ read_about(const char *dir, struct flow_about *about)
 static bool
 all_pins_exist(const char *dir, bool udp)
 {
-	static const char *const tcp_names[] = {PIN_EVENTS,      PIN_LOST,      PIN_PROCESS,
-											PIN_TCP_PROCESS, PIN_TCP_STATE, PIN_TCP_PROGRAM,
-											PIN_SNAPSHOT_TCP};
+	static const char *const tcp_names[] = {PIN_EVENTS,    PIN_LOST,        PIN_PROCESS,
+											PIN_TCP_STATE, PIN_TCP_PROGRAM, PIN_SNAPSHOT_TCP};
 	static const char *const udp_names[] = {PIN_EGRESS, PIN_UDP_INGRESS, PIN_UDP_SOCKET,
 											PIN_SNAPSHOT_UDP};
-	bool exist = true;
+	bool exist = bpffs_has(dir, PIN_TCP_PROCESS) ||
+				 (bpffs_has(dir, PIN_TCP_CONNECT_IPV4) && bpffs_has(dir, PIN_TCP_CONNECT_IPV6));
 
 	for (size_t i = 0; i < sizeof(tcp_names) / sizeof(tcp_names[0]); i++)
 		exist = exist && bpffs_has(dir, tcp_names[i]);
@@ -300,7 +313,7 @@ settle(pin_options *options)
 	{
 		agent_say("no cgroup v2 file system is mounted: going on without UDP, and without the "
 				  "translated addresses of this host's own connections");
-		options->packets = options->udp = false;
+		options->cgroup = options->udp = false;
 	}
 	obstacle = options->forwarding ? forward_obstacle() : NULL;
 	if (obstacle == NULL)

@@ -93,7 +93,7 @@ pin_options_default(void)
 						 .udp_entries = 65536,
 						 .heartbeat_ns = 30 * SECOND,
 						 .udp_idle_ns = 60 * SECOND,
-						 .packets = true,
+						 .cgroup = true,
 						 .udp = true,
 						 .forwarding = true};
 }

@@ -16,7 +16,7 @@ typedef struct pin_options
 	uint32_t udp_entries;
 	uint64_t heartbeat_ns;
 	uint64_t udp_idle_ns;
-	bool packets; /* the hooks that see packets, which UDP needs */
+	bool cgroup; /* the cgroup's hooks, of connect() and of packets, which UDP needs */
 	bool udp;
 	bool forwarding;
 	bool replace;

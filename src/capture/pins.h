@@ -24,11 +24,15 @@
 #define PIN_TCP_PROGRAM "tcp_program"
 
 /* attached hooks */
+#define PIN_TCP_STATE        "tcp_state"
+#define PIN_TCP_CONNECT_IPV4 "tcp_connect_ipv4"
+#define PIN_TCP_CONNECT_IPV6 "tcp_connect_ipv6"
+#define PIN_EGRESS           "egress"
+#define PIN_UDP_INGRESS      "udp_ingress"
+#define PIN_UDP_SOCKET       "udp_socket"
+
+/* instead of those of connect(), where there is no cgroup to attach to */
 #define PIN_TCP_PROCESS "tcp_process"
-#define PIN_TCP_STATE   "tcp_state"
-#define PIN_EGRESS      "egress"
-#define PIN_UDP_INGRESS "udp_ingress"
-#define PIN_UDP_SOCKET  "udp_socket"
 
 /* the program for network namespaces that forward; root's */
 #define PIN_FORWARD "forward"
@@ -41,9 +45,9 @@
 
 #define PIN_NAMES                                                                                  \
 	{                                                                                              \
-		PIN_ABOUT, PIN_TCP_PROCESS, PIN_TCP_STATE, PIN_TCP_PROGRAM, PIN_EGRESS, PIN_UDP_INGRESS,   \
-			PIN_UDP_SOCKET, PIN_FORWARD, PIN_SNAPSHOT_TCP, PIN_SNAPSHOT_UDP, PIN_EVENTS, PIN_LOST, \
-			PIN_PROCESS, PIN_UDP_EGRESS                                                            \
+		PIN_ABOUT, PIN_TCP_PROCESS, PIN_TCP_CONNECT_IPV4, PIN_TCP_CONNECT_IPV6, PIN_TCP_STATE,     \
+			PIN_TCP_PROGRAM, PIN_EGRESS, PIN_UDP_INGRESS, PIN_UDP_SOCKET, PIN_FORWARD,             \
+			PIN_SNAPSHOT_TCP, PIN_SNAPSHOT_UDP, PIN_EVENTS, PIN_LOST, PIN_PROCESS, PIN_UDP_EGRESS  \
 	}
 
 #endif /* TOPOLOGY_PINS_H */
