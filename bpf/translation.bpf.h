@@ -105,6 +105,20 @@ prefer_socket(struct bpf_sock *sk, struct flow_tuple *tuple)
 		tuple->peer_port = bpf_ntohs(sk->dst_port);
 }
 
+/* Whether a packet bears what its socket has, told at a glance; false: perhaps. */
+static __always_inline bool
+sent_as_is(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	void *end = (void *) (long) skb->data_end;
+	struct iphdr *ip = (void *) (long) skb->data;
+	__be16 *ports = (__be16 *) (ip + 1);
+
+	if (sk->family != AF_INET || (void *) (ports + 2) > end || ip->version != 4 || ip->ihl != 5)
+		return false;
+	return ip->saddr == sk->src_ip4 && ip->daddr == sk->dst_ip4 &&
+		   ports[0] == bpf_htons(sk->src_port) && ports[1] == sk->dst_port;
+}
+
 /*
  * Look at a packet that a TCP socket sends, once for each connection.  What a
  * listener sends (the answer to a SYN) is of connections that have no socket yet.
@@ -121,6 +135,11 @@ tcp_look(struct __sk_buff *skb, struct bpf_sock *sk)
 	state = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	if (!state || state->translation != FLOW_TRANSLATION_UNKNOWN)
 		return;
+	if (sent_as_is(skb, sk))
+	{
+		state->translation = FLOW_TRANSLATION_NONE;
+		return;
+	}
 	if (!packet_parse(skb, IPPROTO_TCP, true, &packet))
 		return;
 	own = packet.tuple;
