@@ -16,6 +16,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 	SELECT CASE width WHEN '1 minute' THEN ARRAY['1 hour', '3 hours', '6 hours', '12 hours', '1 day']::interval[]
+					  WHEN '10 minutes' THEN ARRAY['3 hours', '6 hours', '12 hours', '1 day']::interval[]
 					  WHEN '1 hour' THEN ARRAY['1 day', '7 days', '28 days']::interval[]
 					  WHEN '1 day' THEN ARRAY['28 days', '84 days', '336 days']::interval[]
 					  ELSE '{}' END

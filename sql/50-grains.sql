@@ -2,7 +2,9 @@
 -- The grains of a graph: which widths of windows of edges it keeps.
 --
 -- Minutes are what everything is made from.  Hours and days may be left out: what is
--- longer is then rolled up from what is shorter.
+-- longer is then rolled up from what is shorter.  Ten minutes may be added: they are what
+-- is remembered for a panel that asks for the last hours again and again, whose ends
+-- are full hours hardly ever.
 --
 -- Leaving out a width drops its windows.  What the next longer windows hold of times
 -- whose shorter ones are gone stays (they are sealed); the rest will be computed from
@@ -14,23 +16,31 @@
 -- dirty, until the end of the transaction.
 --
 
-CREATE FUNCTION topo.default_grains(graph text) RETURNS SETOF topo.grain
-LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT ROWS 3
+CREATE FUNCTION topo.possible_grains(graph text) RETURNS SETOF topo.grain
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT ROWS 4
 SET search_path = pg_catalog, topo, pg_temp
-SET intervalstyle = 'postgres'
 AS $$
 	VALUES (graph, interval '1 minute', name 'edge_window', interval '1 day', interval '2 days', true, true, NULL::text),
+		   (graph, '10 minutes', 'edge_ten_minutes', '1 day', '2 days', true, true, NULL),
 		   (graph, '1 hour', 'edge_hour', '7 days', '60 days', true, true, NULL),
 		   (graph, '1 day', 'edge_day', '28 days', '2 years', true, true, NULL)
 $$;
-COMMENT ON FUNCTION topo.default_grains(text) IS 'the widths of windows of edges that a graph can keep, as it keeps them if nothing else is said';
+COMMENT ON FUNCTION topo.possible_grains(text) IS 'the widths of windows of edges that a graph can keep, as it keeps them if nothing else is said';
+
+CREATE FUNCTION topo.default_grains(graph text) RETURNS SETOF topo.grain
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT ROWS 3
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+	SELECT * FROM topo.possible_grains(graph) WHERE width <> '10 minutes'
+$$;
+COMMENT ON FUNCTION topo.default_grains(text) IS 'the widths of windows of edges that a graph keeps if nothing else is said';
 
 CREATE FUNCTION topo.grains_option(value jsonb) RETURNS interval[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 DECLARE
-	possible CONSTANT interval[] := ARRAY(SELECT g.width FROM topo.default_grains('') g);
+	possible CONSTANT interval[] := ARRAY(SELECT g.width FROM topo.possible_grains('') g);
 	widths interval[];
 BEGIN
 	IF jsonb_typeof(value) IS DISTINCT FROM 'array' OR jsonb_path_exists(value, 'strict $[*] ? (@.type() != "string")') THEN
@@ -44,7 +54,7 @@ BEGIN
 EXCEPTION WHEN data_exception THEN
 	RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 		MESSAGE = format('option "grains" cannot be %s', coalesce(value::text, 'null')),
-		HINT = 'Give an array of "1 minute" and, if you like, "1 hour" and "1 day".';
+		HINT = 'Give an array of "1 minute" and, if you like, "10 minutes", "1 hour" and "1 day".';
 END
 $$;
 COMMENT ON FUNCTION topo.grains_option(jsonb) IS 'widths of windows from a JSON option';
@@ -200,7 +210,7 @@ BEGIN
 	FOR grain IN SELECT * FROM topo.edge_grains(graph.name) g WHERE g.width <> ALL (widths) ORDER BY g.width DESC LOOP
 		PERFORM topo.leave_out_grain(graph, grain);
 	END LOOP;
-	FOR grain IN SELECT * FROM topo.default_grains(graph.name) d WHERE d.width = ANY (widths) AND d.width NOT IN (SELECT g.width FROM topo.edge_grains(graph.name) g)
+	FOR grain IN SELECT * FROM topo.possible_grains(graph.name) d WHERE d.width = ANY (widths) AND d.width NOT IN (SELECT g.width FROM topo.edge_grains(graph.name) g)
 				 ORDER BY d.width LOOP
 		PERFORM topo.add_grain(graph, grain);
 	END LOOP;

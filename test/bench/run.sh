@@ -11,6 +11,7 @@
 #	resolve		a window of a million rows: plain, with a hub, through proxies, with a scan,
 #				from a million clients; time and memory
 #	windows		what windows of that map take to store, and how fast they answer
+#	dashboard	a panel of its last three hours, as time passes
 #	traverse	against WITH RECURSIVE, on a map of 8,000 nodes and 161,000 edges
 #	rmat		the same and plain C, on a graph of a million nodes and ten million edges
 #
@@ -72,8 +73,13 @@ part_windows() {
 	PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/windows.sh"
 }
 
+part_dashboard() {
+	say "dashboard: the last three hours, again and again"
+	PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/windows.sh" dashboard
+}
+
 fleet_init bench topo-bench$$-
 start_server
-for part in ${*:-capture kafka resolve traverse rmat windows}; do
+for part in ${*:-capture kafka resolve traverse rmat windows dashboard}; do
 	"part_$part"
 done

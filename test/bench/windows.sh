@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prints what windows of a graph of 8,000 nodes and 161,000 edges take, and how fast
-# they answer.  PGHOST, PGPORT, PGUSER and PGDATABASE say where; that database needs the
+# they answer; as "windows.sh dashboard", how fast a panel of it that shows the last
+# hours is, again and again.  PGHOST, PGPORT, PGUSER and PGDATABASE say where; that database needs the
 # extension, and no graph "bench".  What it makes there is gone when it ends.
 # WINDOW_MINUTES (4 to 60) says for how many minutes it is filled.
 set -eu
@@ -29,4 +30,4 @@ trap 'exit 1' HUP INT TERM
 # nobody else is to merge or roll up what is measured
 $run -o /dev/null -c "ALTER SYSTEM SET topology.maintenance_interval = 0" -c "SELECT pg_reload_conf()"
 $run -o /dev/null -f "$here/service_map.sql"
-$run -v minutes="${WINDOW_MINUTES:-5}" -f "$here/windows.sql"
+$run -v minutes="${WINDOW_MINUTES:-5}" -f "$here/${1:-windows}.sql"

@@ -44,7 +44,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
 	r text;
 BEGIN
-	FOREACH r IN ARRAY ARRAY['edge_window', 'edge_hour', 'edge_day'] LOOP
+	FOREACH r IN ARRAY ARRAY['edge_window', 'edge_ten_minutes', 'edge_hour', 'edge_day'] LOOP
 		RETURN QUERY EXECUTE format('SELECT %L, w.bucket, topo.node_label(s.type, s.name), topo.node_label(d.type, d.name), topo.merge(w.traffic),
 										   min(w.first_seen), max(w.last_seen)
 									FROM (%s) w JOIN topo.node s ON s.id = w.src JOIN topo.node d ON d.id = w.dst
@@ -57,5 +57,5 @@ $$;
 CREATE FUNCTION pg_temp.held(graph text DEFAULT 'ipc') RETURNS TABLE (relation text, bucket timestamptz, edge text, requests bigint)
 LANGUAGE sql AS $$
 	SELECT c.relation, c.bucket, c.source || ' > ' || c.target, topo.requests(c.traffic) FROM pg_temp.content(graph) c
-	ORDER BY array_position(ARRAY['edge_window', 'edge_hour', 'edge_day'], c.relation), c.bucket, 3
+	ORDER BY array_position(ARRAY['edge_window', 'edge_ten_minutes', 'edge_hour', 'edge_day'], c.relation), c.bucket, 3
 $$;
