@@ -77,6 +77,7 @@ static __always_inline void
 bootstrap_connection(struct task_struct *task, struct sock *sk, struct tcp_sock *tcp)
 {
 	struct flow_socket *state = bootstrap_storage(task, sk);
+	struct flow_lost *here = lost_here();
 	struct listener listener = {};
 	struct tcp_totals totals;
 	bool accepted;
@@ -91,7 +92,8 @@ bootstrap_connection(struct task_struct *task, struct sock *sk, struct tcp_sock 
 	if (state->flags == 0 && state->role == FLOW_EVENT_ROLE_UNKNOWN)
 	{
 		state->role = accepted ? FLOW_EVENT_ROLE_SERVER : FLOW_EVENT_ROLE_CLIENT;
-		state->flags = FLOW_SOCKET_ESTABLISHED | FLOW_SOCKET_COUNTED;
+		census_begin(state, here);
+		state->flags |= FLOW_SOCKET_COUNTED;
 		state->since = now;
 		set_reported(&state->reported, &totals);
 	}

@@ -33,6 +33,7 @@
 #include "bpf/packet.bpf.h"
 #include "bpf/ring.bpf.h"
 #include "bpf/process.bpf.h"
+#include "bpf/census.bpf.h"
 #include "bpf/tcp.bpf.h"
 #include "bpf/translation.bpf.h"
 #include "bpf/udp.bpf.h"
@@ -123,6 +124,9 @@ snapshot_tcp(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct tcp_sock *tcp;
 	int seen;
 
+	census_take(ctx->meta, ctx->value);
+	if (!sk)
+		census_tell(ctx->meta);
 	if (!sk || !ctx->value)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);

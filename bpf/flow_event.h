@@ -21,7 +21,7 @@
 #include <linux/types.h>
 #include <linux/bpf.h>
 
-#define FLOW_EVENT_VERSION 2
+#define FLOW_EVENT_VERSION 3
 
 #define FLOW_COMM_SIZE       16
 #define FLOW_CGROUP_SIZE     128
@@ -190,7 +190,11 @@ struct flow_process
 	char resource_attributes[FLOW_ATTRIBUTES_SIZE]; /* OTEL_RESOURCE_ATTRIBUTES */
 };
 
-/* What never reached the ring, per CPU. */
+/*
+ * What never reached the ring, per CPU; and how many connections were seen to
+ * begin and to end.  Of those that began, which are neither over nor still there
+ * the end was missed: see FLOW_ALIVE_UNKNOWN.
+ */
 struct flow_lost
 {
 	__u64 events;      /* the ring was full */
@@ -202,7 +206,16 @@ struct flow_lost
 	__u64 rx_packets;
 	__u64 untracked;   /* sockets without storage; the reader adds state changes skipped */
 	__u64 udp_packets; /* the table of UDP conversations was full; in the sums above too */
+	__u64 begun;       /* connections established */
+	__u64 ended;       /* of those */
 };
+
+/*
+ * The TCP snapshot writes to its reader how many connections, that were seen to
+ * begin and not to end, it came by, as a __u64; or this, when another reader came
+ * in between.
+ */
+#define FLOW_ALIVE_UNKNOWN (~0ULL)
 
 /* The one entry of the map "about": what a reader must know of the pins. */
 struct flow_about

@@ -323,6 +323,7 @@ static __always_inline void
 tcp_established(struct sock *sk, int oldstate)
 {
 	struct flow_socket *state = bpf_sk_storage_get(&sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	struct flow_lost *here = lost_here();
 	__u64 now = 0;
 
 	if (!state)
@@ -336,6 +337,7 @@ tcp_established(struct sock *sk, int oldstate)
 	bpf_spin_lock(&state->lock);
 	if (state->role == FLOW_EVENT_ROLE_UNKNOWN)
 		state->role = oldstate == TCP_SYN_RECV ? FLOW_EVENT_ROLE_SERVER : FLOW_EVENT_ROLE_CLIENT;
+	census_begin(state, here);
 	state->flags = FLOW_SOCKET_ESTABLISHED;
 	if (now)
 		state->since = now;
@@ -356,10 +358,10 @@ tcp_is_synchronized(int state)
  * Lock held.
  */
 static __always_inline void
-tcp_heal(struct flow_socket *state, int seen, __u64 now)
+tcp_heal(struct flow_socket *state, int seen, __u64 now, struct flow_lost *here)
 {
 	if (state->role != FLOW_EVENT_ROLE_UNKNOWN && tcp_is_synchronized(seen))
-		state->flags |= FLOW_SOCKET_ESTABLISHED;
+		census_begin(state, here);
 	if (state->since == 0)
 		state->since = now;
 }
@@ -380,6 +382,7 @@ tcp_had_peer(const struct flow_socket *state, int oldstate)
 static __always_inline void
 tcp_closed(struct sock *sk, struct tcp_sock *tcp, int oldstate)
 {
+	struct flow_lost *here = lost_here();
 	struct tcp_totals totals;
 	struct flow_event *event;
 	struct tcp_delta delta;
@@ -394,9 +397,9 @@ tcp_closed(struct sock *sk, struct tcp_sock *tcp, int oldstate)
 	delta.end_ns = bpf_ktime_get_boot_ns();
 	tcp_read_totals(tcp, true, &totals);
 	bpf_spin_lock(&state->lock);
-	tcp_heal(state, oldstate, delta.end_ns);
+	tcp_heal(state, oldstate, delta.end_ns, here);
 	tcp_take_delta(state, &totals, &delta);
-	state->flags |= FLOW_SOCKET_CLOSED;
+	census_end(state, here);
 	bpf_spin_unlock(&state->lock);
 	if (!event)
 	{
@@ -444,6 +447,7 @@ static __always_inline void
 tcp_snapshot(struct tcp_sock *tcp, struct flow_socket *state, int seen)
 {
 	struct tcp_delta delta = {.end_ns = bpf_ktime_get_boot_ns()};
+	struct flow_lost *here = lost_here();
 	struct tcp_totals totals;
 	struct flow_event *event;
 	bool closed;
@@ -464,7 +468,7 @@ tcp_snapshot(struct tcp_sock *tcp, struct flow_socket *state, int seen)
 	closed = state->flags & FLOW_SOCKET_CLOSED;
 	if (!closed)
 	{
-		tcp_heal(state, seen, delta.end_ns);
+		tcp_heal(state, seen, delta.end_ns, here);
 		tcp_take_delta(state, &totals, &delta);
 	}
 	bpf_spin_unlock(&state->lock);

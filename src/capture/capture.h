@@ -107,7 +107,8 @@ extern uint64_t capture_pending(const capture *capture);
 
 /*
  * What the kernel could not deliver since pin, summed over the CPUs.  In
- * untracked are also the state changes that the TCP hook was not run for.
+ * untracked are also the state changes that the TCP hook was not run for, by the
+ * kernel's count or by the snapshots of this capture, whichever is more.
  */
 extern bool capture_lost(capture *capture, struct flow_lost *sum, capture_error *error);
 
