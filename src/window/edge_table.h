@@ -9,9 +9,10 @@
  * times at once: an edge that comes again soon is found without a look-up, and hardly
  * any edge is written out twice.
  *
- * Memory: some 240 bytes an edge, 140 and its latency buckets for each further lane, in a context
- * of the table's own, up to work_mem times hash_mem_multiplier.  Beyond that the edges
- * are written to temporary files, as they are, and merged when they are read.
+ * Memory: some 250 bytes an edge, and 140 for each further lane, besides latency buckets;
+ * in a context of the table's own, up to work_mem times hash_mem_multiplier.  Beyond
+ * that the edges are written to temporary files, as they are, and merged when they are
+ * read.
  */
 #ifndef TOPOLOGY_WINDOW_EDGE_TABLE_H
 #define TOPOLOGY_WINDOW_EDGE_TABLE_H

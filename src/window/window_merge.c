@@ -208,15 +208,6 @@ feed_pack(feed *f, const struct varlena *pack)
 	refuse_damage(reader->problem, "pack");
 }
 
-void
-window_merge_pack(window_merge *merge, const window_origin *origin, const struct varlena *pack)
-{
-	feed *f = make_feed(merge, origin);
-
-	feed_pack(f, pack);
-	free_feed(f);
-}
-
 static void
 take_pack(void *context, TupleTableSlot *slot)
 {

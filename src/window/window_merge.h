@@ -44,13 +44,6 @@ extern void window_merge_begin(window_merge *merge, char level);
 extern void window_merge_range(window_merge *merge, const window_origin *origin,
 							   const Datum *during);
 
-/*
- * Add the windows of a pack, whoever has kept it: raises ERRCODE_DATA_CORRUPTED where it
- * is damaged.
- */
-extern void window_merge_pack(window_merge *merge, const window_origin *origin,
-							  const struct varlena *pack);
-
 /* The edge between two nodes, as edge_table_edge() gives it, of one graph more. */
 extern merged_edge *window_merge_edge(window_merge *merge, const window_origin *origin, int64 src,
 									  int64 dst);

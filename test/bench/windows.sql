@@ -76,7 +76,20 @@ FROM (SELECT * FROM size WHERE grain LIKE 'a row%') plain, (SELECT * FROM size W
 			 sum(bytes / windows * :edges * CASE grain WHEN 'packed, 1 minute' THEN 4320 WHEN 'packed, 1 hour' THEN 720 ELSE 30 END) AS three
 	  FROM size WHERE grain LIKE 'packed%') kept;
 
-\echo edges(during), milliseconds: an hour, a day, 30 days; diff() and history()
+\echo edges(during), milliseconds, medians of five: an hour, a day, 30 days; diff() and history()
+CREATE PROCEDURE pg_temp.time_of_five(what text, rows numeric, statement text) LANGUAGE plpgsql AS $$
+DECLARE
+	start timestamptz;
+	seconds numeric[];
+BEGIN
+	FOR i IN 1..5 LOOP
+		start := clock_timestamp();
+		EXECUTE statement;
+		seconds[i] := extract(epoch FROM clock_timestamp() - start);
+	END LOOP;
+	INSERT INTO took SELECT what, rows, percentile_disc(0.5) WITHIN GROUP (ORDER BY s) FROM unnest(seconds) s;
+END
+$$;
 -- the day stands for each of the 30
 SELECT topo.ensure_partitions('bench', '1 day', '[2025-12-07 00:00Z,2026-01-06 00:00Z)') \g /dev/null
 INSERT INTO topo_bench.edge_day (bucket, part, src, last_src, first_seen, last_seen, pack)
@@ -87,16 +100,20 @@ SELECT r.width, r.bucket - i * interval '1 day', r.rolled_at, r.edges
 FROM topo_bench.rollup r CROSS JOIN generate_series(1, 29) i WHERE r.width = '1 day';
 VACUUM ANALYZE topo_bench.edge_day;
 TRUNCATE took;
-CALL pg_temp.time('1 hour', :edges, $$SELECT count(*) FROM topo.edges('[2026-01-05 10:00Z,2026-01-05 11:00Z)', '{bench}')$$);
-CALL pg_temp.time('1 hour, of minutes', :edges * :minutes, $$SELECT count(*) FROM topo.edges('[2026-01-05 10:00Z,2026-01-05 10:59Z)', '{bench}')$$);
-CALL pg_temp.time('1 day', :edges, $$SELECT count(*) FROM topo.edges('[2026-01-05 00:00Z,2026-01-06 00:00Z)', '{bench}')$$);
-CALL pg_temp.time('30 days', :edges * 30, $$SELECT count(*) FROM topo.edges('[2025-12-07 00:00Z,2026-01-06 00:00Z)', '{bench}')$$);
+CALL pg_temp.time_of_five('1 hour', :edges, $$SELECT count(*) FROM topo.edges('[2026-01-05 10:00Z,2026-01-05 11:00Z)', '{bench}')$$);
+CALL pg_temp.time_of_five('1 hour, of minutes', :edges * :minutes, $$SELECT count(*) FROM topo.edges('[2026-01-05 10:00Z,2026-01-05 10:59Z)', '{bench}')$$);
+CALL pg_temp.time_of_five('1 day', :edges, $$SELECT count(*) FROM topo.edges('[2026-01-05 00:00Z,2026-01-06 00:00Z)', '{bench}')$$);
+CALL pg_temp.time_of_five('30 days', :edges * 30, $$SELECT count(*) FROM topo.edges('[2025-12-07 00:00Z,2026-01-06 00:00Z)', '{bench}')$$);
+SET work_mem = '4MB';
+CALL pg_temp.time_of_five('30 days, work_mem 4 MB', :edges * 30, $$SELECT count(*) FROM topo.edges('[2025-12-07 00:00Z,2026-01-06 00:00Z)', '{bench}')$$);
+SET work_mem = '256MB';
 -- another hour, to compare
 CALL pg_temp.fill('2026-01-05 11:00Z', :minutes);
 SELECT topo.windows_changed('bench', ARRAY(SELECT DISTINCT bucket FROM topo_bench.edge_window WHERE bucket >= '2026-01-05 11:00Z')) \g /dev/null
 SELECT topo.roll_up(g, '1 hour', '2026-01-05 11:00Z') FROM topo.graph g WHERE g.name = 'bench' \g /dev/null
+VACUUM ANALYZE topo_bench.edge_window;
 VACUUM ANALYZE topo_bench.edge_hour;
-CALL pg_temp.time('diff of two hours', :edges * 2, $$SELECT count(*) FROM topo.diff('[2026-01-05 10:00Z,2026-01-05 11:00Z)', '[2026-01-05 11:00Z,2026-01-05 12:00Z)', '{bench}')$$);
-CALL pg_temp.time('diff, of two times of minutes', :edges * 4, $$SELECT count(*) FROM topo.diff('[2026-01-05 10:00Z,2026-01-05 10:02Z)', '[2026-01-05 10:02Z,2026-01-05 10:04Z)', '{bench}')$$);
-CALL pg_temp.time('history of one edge, by the minute', :minutes, $$SELECT count(*) FROM topo.history('bench-0001', 'bench-0001', '[2026-01-05 10:00Z,2026-01-05 11:00Z)', '1 minute', '{bench}')$$);
+CALL pg_temp.time_of_five('diff of two hours', :edges * 2, $$SELECT count(*) FROM topo.diff('[2026-01-05 10:00Z,2026-01-05 11:00Z)', '[2026-01-05 11:00Z,2026-01-05 12:00Z)', '{bench}')$$);
+CALL pg_temp.time_of_five('diff, of two times of minutes', :edges * 4, $$SELECT count(*) FROM topo.diff('[2026-01-05 10:00Z,2026-01-05 10:02Z)', '[2026-01-05 10:02Z,2026-01-05 10:04Z)', '{bench}')$$);
+CALL pg_temp.time_of_five('history of one edge, by the minute', :minutes, $$SELECT count(*) FROM topo.history('bench-0001', 'bench-0001', '[2026-01-05 10:00Z,2026-01-05 11:00Z)', '1 minute', '{bench}')$$);
 SELECT what, rows AS windows, round(seconds * 1000) AS ms FROM took;
