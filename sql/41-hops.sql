@@ -383,7 +383,12 @@ BEGIN
 		WHERE a.by_client AND NOT a.translated AND (a.peer_owner IS NULL OR i.node IS NOT NULL)
 		  AND NOT EXISTS (SELECT FROM topo.reporter p WHERE p.address = a.target AND p.scope = a.scope AND p.valid @> a.first_seen)
 	), virtual AS MATERIALIZED (
-		SELECT * FROM without_host w WHERE w.kind IS NOT NULL
+		SELECT w.*, EXISTS (SELECT FROM topo_network.translation t
+							WHERE t.scope = w.scope AND t.protocol = w.protocol AND t.client_address = w.caller_outside
+							  AND t.target_address = w.target AND t.target_port = w.port
+							  AND t.bucket <= w.bucket + interval '10 seconds' AND t.connections > 0) AS is_told
+		FROM without_host w
+		WHERE w.kind IS NOT NULL
 	), forwarded AS (
 		-- calls that a forwarder may have passed on: to an intermediary, or, if the connection began in the window, to whomever
 		SELECT f.*, sum(f.connections) OVER w - f.connections AS of_others, count(*) OVER w = 1 AS is_sole
@@ -424,9 +429,11 @@ BEGIN
 			   NOT x.hides OR x.at_once AND (x.connections > x.passed - x.weight OR coalesce(h.whole AND h.node = x.node, false)) AS is_sure
 		FROM (SELECT r.report, r.bucket, r.scope, r.out_client, r.target, r.port, r.hides, r.at_once, r.weight,
 					 CASE WHEN min(h.node) = max(h.node) THEN min(h.node) END AS node, sum(h.connections) AS connections,
-					 (SELECT sum(p.connections) FROM passed p
-					  WHERE p.bucket = r.bucket AND p.scope = r.scope AND p.protocol = r.protocol
-						AND p.out_client = r.out_client AND p.out_target = r.target AND p.out_port = r.port) AS passed
+					 -- by the index, as there may be many
+					 CASE WHEN r.hides THEN (
+						SELECT sum(t.connections) FROM topo_network.translation t
+						WHERE t.bucket = r.bucket AND t.scope = r.scope AND t.protocol = r.protocol AND t.out_client_address = r.out_client
+						  AND t.out_target_address = r.target AND t.out_target_port = r.port) END AS passed
 			  FROM redirected r JOIN heard h ON h.bucket = r.bucket AND h.scope = r.scope AND h.protocol = r.protocol
 											AND h.caller = r.out_client AND h.target = r.target AND h.port = r.port
 			  WHERE h.node IS NOT NULL
@@ -466,7 +473,7 @@ BEGIN
 		FROM virtual v JOIN stray s ON v.kind IN ('virtual_address', 'gateway') AND s.bucket = v.bucket AND s.scope = v.scope AND s.protocol = v.protocol AND s.caller = v.caller_outside
 			 LEFT JOIN said p ON p.scope = s.scope AND p.address = s.target AND p.port = s.port AND p.valid @> s.first_seen
 			 LEFT JOIN said w ON w.scope = s.scope AND w.address = s.target AND w.port = 0 AND w.valid @> s.first_seen
-		WHERE NOT EXISTS (SELECT FROM redirected r WHERE r.report = v.report) AND s.weight > 0
+		WHERE NOT v.is_told AND s.weight > 0
 		  AND CASE WHEN v.declared
 				   THEN EXISTS (SELECT FROM declared d JOIN topo.node n ON n.id = coalesce(p.node, w.node, s.node)
 								WHERE d.intermediary = v.peer_owner AND topo.is_behind(d.port, v.port, v.has_own)
@@ -495,12 +502,13 @@ BEGIN
 		   nullif(array_remove(ARRAY[CASE WHEN o.node IS NOT NULL THEN a.peer_owner END, v.node, coalesce(n.node, b.nat, a.nat)], NULL), '{}'),
 		   a.confidence, a.first_seen, a.last_seen, a.traffic
 	FROM attributed a
+		 LEFT JOIN (SELECT DISTINCT x.report FROM answer x) x ON x.report = a.report AND a.by_client
 		 LEFT JOIN alone o ON o.report = a.report AND a.by_client
 		 LEFT JOIN (SELECT b.report, min(b.nat) AS nat FROM behind b GROUP BY 1 HAVING min(b.nat) = max(b.nat)) b ON b.report = a.report AND a.by_client
 		 -- of NULL, nothing is looked up
 		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, CASE WHEN a.translated THEN a.called END, a.called_port, a.first_seen) v ON true
 		 LEFT JOIN LATERAL topo.intermediary_at(a.scope, CASE WHEN a.by_client THEN nullif(a.caller_outside, a.caller) END, NULL, a.first_seen) n ON true
-	WHERE NOT a.by_client OR NOT EXISTS (SELECT FROM answer x WHERE x.report = a.report)
+	WHERE x.report IS NULL
 	UNION ALL
 	SELECT a.bucket, a.scope, a.caller, a.local_owner, false, d.target,
 		   coalesce(d.node, CASE WHEN NOT peer.ambiguous THEN peer.node END), coalesce(peer.ambiguous, false), d.port,
