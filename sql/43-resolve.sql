@@ -18,9 +18,9 @@
 -- Memory: topology.resolve_memory in all.  Each sort, hash and intermediate result has
 -- a share of it, and what does not fit goes to disk.  Intermediaries that call each
 -- other are joined together, and apart from others: only their hops are in memory at
--- once.  Where these are more than a kB of the memory for each (or, once they are
--- joined, would take more than a quarter of it), they stay hops, which
--- topo.attribution tells of as unjoined.  One resolver at a time (an advisory lock).
+-- once.  Where there is less than a kB of the memory for each of these, they stay hops,
+-- which topo.attribution tells of as unjoined; and so do, untold, those for whose ways
+-- a quarter of it does not suffice.  One resolver at a time (an advisory lock).
 --
 
 CREATE TYPE topo.edge_key AS (src bigint, dst bigint, type integer);

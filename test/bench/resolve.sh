@@ -50,7 +50,7 @@ bench_resolve() {
 		awk -v shape="$shape" -v plain="$plain" -v other="$RESOLVED" 'BEGIN {
 			printf "\t\t%s to plain, in processor time: %.2f\n", shape, other / plain }'
 	done
-	for shape in plain proxies; do
+	for shape in plain proxies clients; do
 		bench_resolve_shape "$shape" 16MB
 	done
 	sql -c "ALTER SYSTEM RESET topology.resolve_memory" -c "SELECT pg_reload_conf()" >/dev/null

@@ -65,12 +65,12 @@ cmp_ok($unjoined, '>', 0, "mesh: what is not joined is told of: $unjoined connec
 
 # a scan of as many ports of one address, which nobody answers, and as many addresses, as
 # a quarter of the rows; and as many private addresses as rows that call one
-my $rows = 60_000;
-my %addresses = (scan => $rows / 4 + 1, clients => $rows);
+my %rows = (scan => 60_000, clients => 150_000);
+my %addresses = (scan => $rows{scan} / 4 + 1, clients => $rows{clients});
 
 for my $shape (sort keys %addresses)
 {
-	my ($most, $unjoined, $nodes, $overflowed) = resolve($shape, $rows);
+	my ($most, $unjoined, $nodes, $overflowed) = resolve($shape, $rows{$shape});
 
 	cmp_ok($most - $least, '<', $megabytes, sprintf('%s: %.0f MB more than for 1000 rows', $shape, $most - $least));
 	is($nodes, $most_nodes + 1, "$shape: as many nodes of addresses as there may be, and the one for the rest");
