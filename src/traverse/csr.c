@@ -75,7 +75,8 @@ lay_out(csr_header *csr, const csr_shape *shape)
 	csr->edge_types = take(&end, shape->type_count * sizeof(int32_t));
 	csr->labels = take(&end, shape->node_count * sizeof(uint32_t));
 	csr->ranks = take(&end, shape->node_count * sizeof(uint32_t));
-	csr->node_kinds = take(&end, shape->node_count * sizeof(uint16_t));
+	csr->node_kinds =
+		take(&end, (uint64_t) shape->node_count * csr_kind_width(shape->node_type_count));
 	csr->node_types = take(&end, shape->node_type_count * sizeof(uint32_t));
 	csr->texts = take(&end, shape->texts_size);
 	if (shape->has_closed)

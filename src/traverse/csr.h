@@ -71,7 +71,8 @@ typedef struct csr_header
 	uint64_t edge_types; /* int32_t[type_count], ascending */
 	uint64_t labels;     /* uint32_t[node_count]: places in texts, or CSR_NO_LABEL */
 	uint64_t ranks;      /* uint32_t[node_count]: of the label, by its bytes */
-	uint64_t node_kinds; /* uint16_t[node_count]: the place of the node's type in node_types */
+	uint64_t
+		node_kinds; /* csr_kind_width() bytes each: the place of the node's type in node_types */
 	uint64_t node_types; /* uint32_t[node_type_count]: places in texts */
 	uint64_t texts;      /* varlenas */
 	uint64_t texts_size;
@@ -143,6 +144,30 @@ csr_edge_type(const void *types, uint32_t width, uint64_t edge)
 		default:
 			return 0;
 	}
+}
+
+/* Bytes that the place of one of so many types of nodes takes. */
+static inline uint32_t
+csr_kind_width(uint32_t node_type_count)
+{
+	return node_type_count <= UINT8_MAX + 1 ? sizeof(uint8_t) : sizeof(uint16_t);
+}
+
+/* Where the place of a node's type is kept. */
+static inline const void *
+csr_kind_place(const csr_header *csr, uint32_t node)
+{
+	return csr_at(csr, csr->node_kinds + (uint64_t) node * csr_kind_width(csr->node_type_count));
+}
+
+/* The type of a node, as a place in node_types. */
+static inline uint16_t
+csr_node_kind(const csr_header *csr, uint32_t node)
+{
+	const void *place = csr_kind_place(csr, node);
+
+	return csr_kind_width(csr->node_type_count) == sizeof(uint8_t) ? *(const uint8_t *) place
+																   : *(const uint16_t *) place;
 }
 
 static inline bool

@@ -272,6 +272,18 @@ fill_unnamed(const snapshot_names *names, uint32 *unnamed)
 			unnamed[count++] = node;
 }
 
+static void
+fill_kinds(const snapshot_names *names, csr_header *csr)
+{
+	void *kinds = csr_place(csr, csr->node_kinds);
+
+	if (csr_kind_width(csr->node_type_count) == sizeof(uint16))
+		memcpy(kinds, names->kinds, names->count * sizeof(uint16));
+	else
+		for (uint32 node = 0; node < names->count; node++)
+			((uint8 *) kinds)[node] = (uint8) names->kinds[node];
+}
+
 void
 snapshot_names_fill(const snapshot_names *names, csr_header *csr)
 {
@@ -279,7 +291,7 @@ snapshot_names_fill(const snapshot_names *names, csr_header *csr)
 	uint32 *ranks = csr_place(csr, csr->ranks);
 
 	memcpy(csr_place(csr, csr->labels), names->labels, names->count * sizeof(uint32));
-	memcpy(csr_place(csr, csr->node_kinds), names->kinds, names->count * sizeof(uint16));
+	fill_kinds(names, csr);
 	memcpy(csr_place(csr, csr->texts), names->texts.data, names->texts.len);
 	for (uint32 i = 0; i < names->type_count; i++)
 		types[i] = names->types[i].place;

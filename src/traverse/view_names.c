@@ -110,7 +110,7 @@ view_names_get(const view_names *names, uint32 node, node_name *name)
 
 	if (csr != NULL)
 	{
-		uint16 kind = ((const uint16 *) csr_at(csr, csr->node_kinds))[number];
+		uint16 kind = csr_node_kind(csr, number);
 
 		name->label = text_at(csr, ((const uint32 *) csr_at(csr, csr->labels))[number]);
 		name->type = text_at(csr, ((const uint32 *) csr_at(csr, csr->node_types))[kind]);
@@ -137,7 +137,7 @@ view_names_prefetch_place(const view_names *names, uint32 node)
 	if (csr == NULL)
 		return;
 	__builtin_prefetch((const uint32 *) csr_at(csr, csr->labels) + node);
-	__builtin_prefetch((const uint16 *) csr_at(csr, csr->node_kinds) + node);
+	__builtin_prefetch(csr_kind_place(csr, node));
 }
 
 void
@@ -164,6 +164,9 @@ compare_labels(const void *a, const void *b, void *context)
 	return node_label_compare(left.label, right.label);
 }
 
+/* So many are sorted by comparing them. */
+#define FEW_NODES 1024
+
 /* Rank and node in one number each, by digits of the rank. */
 static void
 sort_by_rank(const uint32 *ranks, uint32 *nodes, size_t count)
@@ -189,6 +192,29 @@ sort_by_rank(const uint32 *ranks, uint32 *nodes, size_t count)
 	pfree(keys);
 }
 
+static int
+compare_numbers(const void *a, const void *b)
+{
+	uint64 left = *(const uint64 *) a;
+	uint64 right = *(const uint64 *) b;
+
+	return (left > right) - (left < right);
+}
+
+/* The same for a few, without room for all ranks between them. */
+static void
+sort_few_by_rank(const uint32 *ranks, uint32 *nodes, size_t count)
+{
+	uint64 *pairs = palloc(count * sizeof(uint64));
+
+	for (size_t i = 0; i < count; i++)
+		pairs[i] = (uint64) ranks[nodes[i]] << 32 | nodes[i];
+	qsort(pairs, count, sizeof(uint64), compare_numbers);
+	for (size_t i = 0; i < count; i++)
+		nodes[i] = (uint32) pairs[i];
+	pfree(pairs);
+}
+
 void
 view_names_sort(const view_names *names, uint32 *nodes, size_t count)
 {
@@ -196,6 +222,8 @@ view_names_sort(const view_names *names, uint32 *nodes, size_t count)
 		return;
 	if (names->count > 0)
 		qsort_arg(nodes, count, sizeof(uint32), compare_labels, unconstify(view_names *, names));
+	else if (count < FEW_NODES)
+		sort_few_by_rank(names->view->ranks, nodes, count);
 	else
 		sort_by_rank(names->view->ranks, nodes, count);
 }
