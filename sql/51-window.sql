@@ -11,7 +11,7 @@
 --
 -- topo.window_conditions() says which: topo.window_source() makes a query of it, which
 -- whoever reads windows in SQL puts into one of its own; what merges whole maps, in
--- src/window/window_merge.c, reads packs as they are.
+-- src/window/window_read.c, reads packs as they are.
 --
 
 CREATE TYPE topo.window_piece AS (relation name, during tstzrange, sealed boolean);

@@ -2,22 +2,16 @@
  * window_merge.c
  *		Merge the windows that answer a range of time into edges.
  *
- * Of each graph there are two queries: for packs, in order of their first source, so that
- * the packs of all times come together that hold the same edges; and for windows in rows
- * of their own, as they come.
+ * window_read.c reads them; this is what is made of each.
  */
 #include "postgres.h"
 
 #include "window/window_merge.h"
 
 #include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/memutils.h"
 
-#include "store/pack.h"
-#include "store/query.h"
+#include "window/window_read.h"
 
 #define NO_WAY UINT32_MAX
 
@@ -59,12 +53,10 @@ typedef struct feed
 {
 	window_merge *merge;
 	const window_origin *origin;
-	MemoryContext row;
 	sketch scratch;
 	int64 *via;
 	int32 via_room;
 	uint32 shape_ways[PACK_SHAPES];
-	pack_reader reader;
 } feed;
 
 static feed *
@@ -76,7 +68,6 @@ make_feed(window_merge *merge, const window_origin *origin)
 	traffic_value_init(&empty, CurrentMemoryContext);
 	f->merge = merge;
 	f->origin = origin;
-	f->row = AllocSetContextCreate(CurrentMemoryContext, "windows", ALLOCSET_DEFAULT_SIZES);
 	f->scratch = empty.latency;
 	f->via_room = 16;
 	f->via = palloc(f->via_room * sizeof(int64));
@@ -87,7 +78,6 @@ static void
 free_feed(feed *f)
 {
 	sketch_clear(&f->scratch);
-	MemoryContextDelete(f->row);
 	pfree(f->via);
 	pfree(f);
 }
@@ -117,40 +107,30 @@ note_requests(const feed *f, merged_edge *edge, const int64 *counters)
 }
 
 static void
-refuse_damage(const char *problem, const char *what)
+merge_buckets(feed *f, sketch *latency, const pack_reader *reader)
 {
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("a stored pack of windows is corrupt"),
-				 errdetail("The %s %s.", what, problem)));
-}
-
-static void
-merge_buckets(feed *f, sketch *latency)
-{
-	const pack_reader *reader = &f->reader;
 	bool first = latency->bucket_count == 0;
 	sketch *into = first ? latency : &f->scratch;
 
 	if (!first)
 		into->bucket_count = 0;
-	refuse_damage(traffic_value_decode_buckets(reader->buckets, reader->buckets_length, into),
-				  "traffic of a window in the pack");
+	window_refuse_damage(
+		traffic_value_decode_buckets(reader->buckets, reader->buckets_length, into),
+		"traffic of a window in the pack");
 	if (!first)
 		(void) sketch_merge(latency, into);
 }
 
 static void
-merge_packed_traffic(feed *f, merged_edge *edge)
+merge_packed_traffic(feed *f, merged_edge *edge, const pack_reader *reader)
 {
-	const pack_reader *reader = &f->reader;
 	traffic_value *lane = edge_table_lane(f->merge->edges, edge, f->origin->lane);
 
 	for (int i = 0; i < TRAFFIC_COUNTERS; i++)
 		lane->counters[i] = saturated_sum(lane->counters[i], reader->counters[i]);
 	lane->latency.zero = saturated_sum(lane->latency.zero, reader->zero);
 	if (reader->buckets_length > 0)
-		merge_buckets(f, &lane->latency);
+		merge_buckets(f, &lane->latency, reader);
 	note_requests(f, edge, reader->counters);
 }
 
@@ -164,23 +144,23 @@ reserve_via(feed *f, int32 count)
 }
 
 static uint32
-read_way(feed *f)
+read_way(feed *f, const pack_reader *reader)
 {
-	reserve_via(f, f->reader.window.via_count);
-	pack_read_via(&f->reader, f->via);
-	return ways_number(f->merge->ways, f->via, f->reader.window.via_count);
+	reserve_via(f, reader->window.via_count);
+	pack_read_via(reader, f->via);
+	return ways_number(f->merge->ways, f->via, reader->window.via_count);
 }
 
 /* The way of a packed window that has one. */
 static uint32
-packed_way(feed *f)
+packed_way(feed *f, const pack_reader *reader)
 {
-	int shape = f->reader.shape_number;
+	int shape = reader->shape_number;
 
 	if (shape == PACK_NO_SHAPE)
-		return read_way(f);
+		return read_way(f, reader);
 	if (f->shape_ways[shape] == NO_WAY)
-		f->shape_ways[shape] = read_way(f);
+		f->shape_ways[shape] = read_way(f, reader);
 	return f->shape_ways[shape];
 }
 
@@ -191,65 +171,19 @@ add_way(feed *f, merged_edge *edge, uint32 way)
 }
 
 static void
-feed_pack(feed *f, const struct varlena *pack)
+merge_pack(void *context, pack_reader *reader)
 {
-	pack_reader *reader = &f->reader;
+	feed *f = context;
 
 	memset(f->shape_ways, 0xff, sizeof(f->shape_ways));
-	pack_reader_open(reader, (const uint8_t *) VARDATA_ANY(pack), VARSIZE_ANY_EXHDR(pack));
 	while (pack_reader_next(reader))
 	{
 		merged_edge *edge = merge_window(f, &reader->window);
 
 		if (reader->window.via_count >= 0)
-			add_way(f, edge, packed_way(f));
-		merge_packed_traffic(f, edge);
+			add_way(f, edge, packed_way(f, reader));
+		merge_packed_traffic(f, edge, reader);
 	}
-	refuse_damage(reader->problem, "pack");
-}
-
-static void
-take_pack(void *context, TupleTableSlot *slot)
-{
-	feed *f = context;
-	MemoryContext old = MemoryContextSwitchTo(f->row);
-
-	feed_pack(f, PG_DETOAST_DATUM_PACKED(slot->tts_values[1]));
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(f->row);
-}
-
-/* The columns of a window in a row of its own. */
-enum
-{
-	ROW_SRC,
-	ROW_DST,
-	ROW_ENDPOINT,
-	ROW_VIA,
-	ROW_CONFIDENCE,
-	ROW_APP_CONFIDENCE,
-	ROW_FIRST_SEEN,
-	ROW_LAST_SEEN,
-	ROW_TRAFFIC
-};
-
-static pack_window
-window_in_row(const Datum *values, const bool *nulls)
-{
-	pack_window window = {
-		.src = DatumGetInt64(values[ROW_SRC]),
-		.dst = DatumGetInt64(values[ROW_DST]),
-		.has_endpoint = !nulls[ROW_ENDPOINT],
-		.first_seen = DatumGetTimestampTz(values[ROW_FIRST_SEEN]),
-		.last_seen = DatumGetTimestampTz(values[ROW_LAST_SEEN]),
-		.confidence = DatumGetFloat4(values[ROW_CONFIDENCE]),
-	};
-
-	if (window.has_endpoint)
-		window.endpoint = DatumGetInt64(values[ROW_ENDPOINT]);
-	window.app_confidence =
-		nulls[ROW_APP_CONFIDENCE] ? window.confidence : DatumGetFloat4(values[ROW_APP_CONFIDENCE]);
-	return window;
 }
 
 static uint32
@@ -273,89 +207,25 @@ way_in_row(feed *f, Datum via)
 }
 
 static void
-feed_row(feed *f, const Datum *values, const bool *nulls)
-{
-	pack_window window = window_in_row(values, nulls);
-	merged_edge *edge = merge_window(f, &window);
-	traffic_value traffic;
-
-	if (!nulls[ROW_VIA])
-		add_way(f, edge, way_in_row(f, values[ROW_VIA]));
-	traffic_deform(PG_DETOAST_DATUM_PACKED(values[ROW_TRAFFIC]), &traffic);
-	(void) traffic_value_merge(edge_table_lane(f->merge->edges, edge, f->origin->lane), &traffic);
-	note_requests(f, edge, traffic.counters);
-}
-
-static void
-take_row(void *context, TupleTableSlot *slot)
+merge_row(void *context, const window_row *row)
 {
 	feed *f = context;
-	MemoryContext old = MemoryContextSwitchTo(f->row);
+	merged_edge *edge = merge_window(f, &row->window);
+	traffic_value traffic;
 
-	feed_row(f, slot->tts_values, slot->tts_isnull);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(f->row);
-}
-
-static const char CONDITIONS_QUERY[] =
-	"SELECT format('%I.%I', g.schema_name, c.relation), c.condition FROM topo.graph g, "
-	"topo.window_conditions(g, coalesce($2, tstzrange(topo.live_since(g.name), NULL))) c "
-	"WHERE g.name = $1";
-
-/* The queries for the windows of a graph; empty: there are none. */
-typedef struct window_queries
-{
-	StringInfoData packs;
-	StringInfoData rows;
-} window_queries;
-
-static void
-take_condition(void *context, TupleTableSlot *slot)
-{
-	window_queries *queries = context;
-	char *relation = TextDatumGetCString(slot->tts_values[0]);
-	char *condition = TextDatumGetCString(slot->tts_values[1]);
-	const char *separator = queries->rows.len == 0 ? "" : " UNION ALL ";
-
-	appendStringInfo(&queries->packs,
-					 "%sSELECT w.src, w.pack FROM %s w WHERE (%s) AND w.pack IS NOT NULL",
-					 separator, relation, condition);
-	appendStringInfo(&queries->rows,
-					 "%sSELECT w.src, w.dst, w.endpoint, w.via, w.confidence, w.app_confidence, "
-					 "w.first_seen, w.last_seen, w.traffic FROM %s w WHERE (%s) AND w.pack IS NULL",
-					 separator, relation, condition);
-}
-
-static void
-find_queries(window_queries *queries, const char *graph, const Datum *during)
-{
-	query_args args = {
-		.count = 2,
-		.types = {TEXTOID, TSTZRANGEOID},
-		.values = {CStringGetTextDatum(graph), during == NULL ? (Datum) 0 : *during},
-		.nulls = {false, during == NULL},
-	};
-
-	initStringInfo(&queries->packs);
-	initStringInfo(&queries->rows);
-	query_run(query_prepare(CONDITIONS_QUERY, args.count, args.types, QUERY_ONCE), &args,
-			  take_condition, queries);
-	if (queries->packs.len > 0)
-		appendStringInfoString(&queries->packs, " ORDER BY 1");
+	if (row->has_via)
+		add_way(f, edge, way_in_row(f, row->via));
+	traffic_deform(PG_DETOAST_DATUM_PACKED(row->traffic), &traffic);
+	(void) traffic_value_merge(edge_table_lane(f->merge->edges, edge, f->origin->lane), &traffic);
+	note_requests(f, edge, traffic.counters);
 }
 
 void
 window_merge_range(window_merge *merge, const window_origin *origin, const Datum *during)
 {
-	query_args none = {.count = 0};
-	window_queries queries;
-	feed *f;
+	feed *f = make_feed(merge, origin);
+	window_visitor visitor = {.pack = merge_pack, .row = merge_row, .context = f};
 
-	find_queries(&queries, origin->graph, during);
-	if (queries.rows.len == 0)
-		return;
-	f = make_feed(merge, origin);
-	query_run(query_prepare(queries.rows.data, 0, NULL, QUERY_ONCE), &none, take_row, f);
-	query_run(query_prepare(queries.packs.data, 0, NULL, QUERY_ONCE), &none, take_pack, f);
+	window_read_range(origin->graph, during, &visitor);
 	free_feed(f);
 }

@@ -2,9 +2,7 @@
  * window_merge.h
  *		Merge the windows that answer a range of time into edges.
  *
- * What answers is for topo.window_conditions() to say.  Windows are read by queries of
- * the caller's rights and snapshot, packs as they are stored, at some 100 ns a window;
- * nothing of a window becomes a value of SQL on its way.
+ * Windows are read as window_read.h says, and merged at some 100 ns each with reading.
  *
  * All of this needs SPI.  Everything lives in the CurrentMemoryContext of
  * window_merge_begin(); edge_table.h says how much that is.
