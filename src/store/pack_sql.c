@@ -2,11 +2,9 @@
  * pack_sql.c
  *		Packs of windows, for SQL: the aggregate topo.pack() and topo.unpack().
  *
- * topo.pack() takes windows in order of source and target, and gives packs of about
- * CHUNK_BYTES or CHUNK_WINDOWS, whichever comes first: thin edges make packs of a
- * thousand, edges with wide sketches smaller ones, so that a look at one edge need not
- * read much more than it.  All memory is in the aggregate's context, and goes with it:
- * the packs of one bucket, which must stay below a gigabyte (some 30 million edges).
+ * topo.pack() takes windows in order of source and target.  All memory is in the
+ * aggregate's context, and goes with it: the packs of one bucket, which must stay below a
+ * gigabyte (some 30 million edges).
  *
  * topo.unpack() checks what it reads: a pack that is damaged is ERRCODE_DATA_CORRUPTED.
  */
@@ -20,7 +18,8 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "store/pack.h"
+#include "store/pack_chunks.h"
+#include "store/pack_error.h"
 #include "store/rows.h"
 #include "store/traffic.h"
 
@@ -28,9 +27,6 @@ PG_FUNCTION_INFO_V1(topology_pack_transition);
 PG_FUNCTION_INFO_V1(topology_pack_final);
 PG_FUNCTION_INFO_V1(topology_unpack);
 PG_FUNCTION_INFO_V1(topology_packed_count);
-
-#define CHUNK_BYTES   16384
-#define CHUNK_WINDOWS 1000
 
 /* The arguments of topo.pack() after its state. */
 enum
@@ -55,21 +51,25 @@ enum
 typedef struct pack_state
 {
 	MemoryContext memory;
-	pack_writer *writer;
+	pack_chunks chunks;
 	row_array packs;
-	int64 first_src;
-	int64 last_src;
-	int64 first_seen;
-	int64 last_seen;
 } pack_state;
 
-static sketch_allocator
-allocator_of(MemoryContext context)
+static bool
+keep_pack(void *context, pack_writer *writer, const pack_bounds *bounds)
 {
-	traffic_value value;
+	pack_state *state = context;
+	MemoryContext old = MemoryContextSwitchTo(state->memory);
+	bytea *pack = palloc(VARHDRSZ + pack_writer_size(writer));
+	Datum values[PACKED_COLUMNS] = {Int64GetDatum(bounds->src), Int64GetDatum(bounds->last_src),
+									TimestampTzGetDatum(bounds->first_seen),
+									TimestampTzGetDatum(bounds->last_seen), PointerGetDatum(pack)};
+	bool nulls[PACKED_COLUMNS] = {false};
 
-	traffic_value_init(&value, context);
-	return value.latency.allocator;
+	SET_VARSIZE(pack, VARHDRSZ + pack_writer_finish(writer, (uint8_t *) VARDATA(pack)));
+	row_array_add(&state->packs, values, nulls);
+	MemoryContextSwitchTo(old);
+	return true;
 }
 
 static pack_state *
@@ -80,28 +80,11 @@ make_state(FunctionCallInfo fcinfo, MemoryContext context)
 	TimestampTz begin = PG_GETARG_TIMESTAMPTZ(ARG_BEGIN);
 
 	state->memory = context;
-	state->writer =
-		pack_writer_make(begin, PG_GETARG_TIMESTAMPTZ(ARG_FINISH) - begin, allocator_of(context));
+	(void) pack_chunks_begin(&state->chunks, begin, PG_GETARG_TIMESTAMPTZ(ARG_FINISH) - begin,
+							 traffic_allocator(context), keep_pack, state);
 	row_array_begin(&state->packs, "packed", PACKED_COLUMNS);
 	MemoryContextSwitchTo(old);
 	return state;
-}
-
-/* What was added since the last pack becomes one. */
-static void
-finish_pack(pack_state *state)
-{
-	MemoryContext old = MemoryContextSwitchTo(state->memory);
-	bytea *pack = palloc(VARHDRSZ + pack_writer_size(state->writer));
-	size_t length = pack_writer_finish(state->writer, (uint8_t *) VARDATA(pack));
-	Datum values[PACKED_COLUMNS] = {Int64GetDatum(state->first_src), Int64GetDatum(state->last_src),
-									TimestampTzGetDatum(state->first_seen),
-									TimestampTzGetDatum(state->last_seen), PointerGetDatum(pack)};
-	bool nulls[PACKED_COLUMNS] = {false};
-
-	SET_VARSIZE(pack, VARHDRSZ + length);
-	row_array_add(&state->packs, values, nulls);
-	MemoryContextSwitchTo(old);
 }
 
 static pack_window
@@ -139,20 +122,6 @@ via_argument(FunctionCallInfo fcinfo, int32 *count)
 }
 
 static void
-note_window(pack_state *state, const pack_window *window)
-{
-	bool first = pack_writer_count(state->writer) == 0;
-
-	if (first)
-		state->first_src = window->src;
-	state->last_src = window->src;
-	if (first || window->first_seen < state->first_seen)
-		state->first_seen = window->first_seen;
-	if (first || window->last_seen > state->last_seen)
-		state->last_seen = window->last_seen;
-}
-
-static void
 check_arguments(FunctionCallInfo fcinfo)
 {
 	for (int i = ARG_BEGIN; i <= ARG_TRAFFIC; i++)
@@ -181,11 +150,7 @@ topology_pack_transition(PG_FUNCTION_ARGS)
 	window = window_argument(fcinfo);
 	via = via_argument(fcinfo, &window.via_count);
 	traffic_deform(traffic_argument(fcinfo, ARG_TRAFFIC), &traffic);
-	note_window(state, &window);
-	(void) pack_writer_add(state->writer, &window, via, &traffic);
-	if (pack_writer_count(state->writer) >= CHUNK_WINDOWS ||
-		pack_writer_size(state->writer) >= CHUNK_BYTES)
-		finish_pack(state);
+	(void) pack_chunks_add(&state->chunks, &window, via, &traffic);
 	PG_RETURN_POINTER(state);
 }
 
@@ -196,8 +161,7 @@ topology_pack_final(PG_FUNCTION_ARGS)
 
 	if (state == NULL)
 		PG_RETURN_NULL();
-	if (pack_writer_count(state->writer) > 0)
-		finish_pack(state);
+	(void) pack_chunks_finish(&state->chunks);
 	PG_RETURN_DATUM(row_array_finish(&state->packs));
 }
 
@@ -235,15 +199,6 @@ is_chosen(const choice *choice, int64 id)
 	return choice->any;
 }
 
-static void
-refuse_damage(const char *problem, const char *what)
-{
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("a stored pack of windows is corrupt"),
-				 errdetail("The %s %s.", what, problem)));
-}
-
 static Datum
 traffic_read(const pack_reader *reader)
 {
@@ -252,7 +207,7 @@ traffic_read(const pack_reader *reader)
 	traffic_value_init(&traffic, CurrentMemoryContext);
 	memcpy(traffic.counters, reader->counters, sizeof(traffic.counters));
 	traffic.latency.zero = reader->zero;
-	refuse_damage(
+	pack_refuse_damage(
 		traffic_value_decode_buckets(reader->buckets, reader->buckets_length, &traffic.latency),
 		"traffic of a window in the pack");
 	return PointerGetDatum(traffic_form(&traffic));
@@ -318,7 +273,7 @@ topology_unpack(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row);
 	}
-	refuse_damage(reader->problem, "pack");
+	pack_refuse_damage(reader->problem, "pack");
 	MemoryContextDelete(row);
 	return (Datum) 0;
 }
@@ -330,6 +285,6 @@ topology_packed_count(PG_FUNCTION_ARGS)
 	pack_reader reader;
 
 	pack_reader_open(&reader, (const uint8_t *) VARDATA_ANY(pack), VARSIZE_ANY_EXHDR(pack));
-	refuse_damage(reader.problem, "pack");
+	pack_refuse_damage(reader.problem, "pack");
 	PG_RETURN_INT64((int64) reader.left);
 }

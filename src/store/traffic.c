@@ -41,10 +41,16 @@ resize_in_context(void *context, void *memory, size_t size)
 	return repalloc(memory, size);
 }
 
+sketch_allocator
+traffic_allocator(MemoryContext context)
+{
+	return (sketch_allocator){resize_in_context, context};
+}
+
 void
 traffic_value_init(traffic_value *value, MemoryContext context)
 {
-	traffic_value_init_with(value, (sketch_allocator){resize_in_context, context});
+	traffic_value_init_with(value, traffic_allocator(context));
 }
 
 struct varlena *

@@ -27,6 +27,10 @@
  */
 extern void traffic_value_init(traffic_value *value, MemoryContext context);
 
+/* Memory of a context, for what allocates without knowing the server; it raises when there is none.
+ */
+extern sketch_allocator traffic_allocator(MemoryContext context);
+
 /* The value as a Datum's varlena, allocated in the current context; value keeps its memory. */
 extern struct varlena *traffic_form(const traffic_value *value);
 
