@@ -79,4 +79,4 @@ REVOKE EXECUTE ON FUNCTION topo.create_graph(text, jsonb), topo.create_service_m
 	topo.resume_source(text), topo.drop_source(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION topo.create_graph(text, jsonb), topo.create_service_map(), topo.set_graph(text, jsonb), topo.drop_graph(text),
 	topo.maintain_windows(), topo.add_source(text, text, text, jsonb), topo.set_source(text, jsonb), topo.pause_source(text),
-	topo.resume_source(text), topo.drop_source(text), topo.take_snapshot(text, interval), topo.take_snapshot_of(oid, interval) TO topo_admin;
+	topo.resume_source(text), topo.drop_source(text), topo.take_snapshot(text, interval), topo.take_snapshot_of(oid, interval), topo.forget_memos() TO topo_admin;

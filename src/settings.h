@@ -18,6 +18,7 @@ extern int topology_restart_delay_max;    /* s, the longest wait before a failed
 extern int topology_maintenance_interval; /* ms between two rounds of maintenance; 0: none */
 extern int topology_partition_size;       /* kB of a partition of windows, at the most */
 extern int topology_rollup_delay;    /* s that an hour or a day is quiet before it is rolled up */
+extern int topology_memo_memory;     /* kB for windows that were merged once; 0: none */
 extern double topology_clock_offset; /* s that the clock of windows is ahead of the server's */
 extern int topology_snapshot_memory; /* kB that the snapshots of all graphs may take together */
 extern bool topology_use_snapshot;   /* whether questions are answered from snapshots */

@@ -17,6 +17,7 @@
 #include "settings.h"
 #include "traverse/snapshot_store.h"
 #include "traverse/stream_scan.h"
+#include "window/memo_store.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;
@@ -34,6 +35,7 @@ int topology_restart_delay_max = 60;
 int topology_maintenance_interval = 10000;
 int topology_rollup_delay = 60;
 int topology_partition_size = 1024 * 1024;
+int topology_memo_memory = 64 * 1024;
 double topology_clock_offset = 0;
 int topology_snapshot_memory = 1024 * 1024;
 bool topology_use_snapshot = true;
@@ -62,6 +64,17 @@ define_worker_settings(void)
 		"In each, edges fade, hours and days are rolled up, and old windows go; 0: in none.",
 		&topology_maintenance_interval, 10000, 0, 3600000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL,
 		NULL);
+}
+
+/* What is reserved when the server starts. */
+static void
+define_memory_settings(void)
+{
+	DefineCustomIntVariable(
+		"topology.memo_memory",
+		"Sets the shared memory for windows that were merged once, to be used again.",
+		"0: nothing is remembered.  The answers are the same without.", &topology_memo_memory,
+		64 * 1024, 0, MAX_KILOBYTES, PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
 }
 
 static void
@@ -167,7 +180,10 @@ _PG_init(void)
 	define_traverse_settings();
 	define_capture_settings();
 	if (process_shared_preload_libraries_in_progress)
+	{
 		define_worker_settings();
+		define_memory_settings();
+	}
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("topology");
 #else
@@ -176,6 +192,7 @@ _PG_init(void)
 	if (process_shared_preload_libraries_in_progress)
 	{
 		snapshot_store_init();
+		memo_store_init();
 		stream_scan_init();
 		worker_init();
 	}

@@ -107,6 +107,7 @@ my %answers = (
 	'SELECT source, state FROM topo.source_status' => 'spans|paused',
 	'SELECT count(*) > 0 FROM topo.snapshot_status' => 't',
 	'SELECT count(*) > 0 FROM topo.maintenance_status' => 't',
+	'SELECT memory FROM topo.memo_status' => 64 * 1024 * 1024,
 	'SELECT count(*) FROM topo.attribution' => undef,
 	'SELECT count(*) FROM topo.dead_letter' => 0,
 	'TABLE topo_network.translation' => '');
@@ -119,11 +120,12 @@ foreach my $question (sort keys %answers)
 }
 may_not($asker, $_) foreach
   "SELECT topo.set_node('app', 'x')", "SELECT topo.ingest('flow', '" . sprintf($flow, $time, $later) . "')", "SELECT topo.load_edges('own', 'VALUES (''a'', ''b'')')",
-  'DELETE FROM topo_own.link', 'SELECT topo.flush()', "SELECT topo.create_graph('x')", 'SELECT * FROM topo.source_secret',
+  'DELETE FROM topo_own.link', 'SELECT topo.flush()', 'SELECT topo.forget_memos()', "SELECT topo.create_graph('x')", 'SELECT * FROM topo.source_secret',
   "SELECT topo.ensure_partitions('own', interval '1 minute', $range)";
 
 # The snapshot answers who may read the tables, and nobody else.
 may($chief, "SELECT topo.take_snapshot('own')");
+may($chief, 'SELECT topo.forget_memos()');
 my $uses = "SELECT uses FROM topo.snapshot_status WHERE graph = 'own'";
 my $before = $asker->run($uses);
 is($asker->run("SELECT count(*) FROM topo.downstream('shop', graphs => '{own}')"), 2, 'a reader');
