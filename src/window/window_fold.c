@@ -62,12 +62,17 @@ window_fold_begin(TimestampTz begin, int64 length, Size limit)
 }
 
 void
-window_fold_add_pack(window_fold *fold, const struct varlena *pack)
+window_fold_add_bytes(window_fold *fold, const uint8 *bytes, Size length)
 {
-	pack_problem problem = pack_fold_add_pack(fold->fold, (const uint8_t *) VARDATA_ANY(pack),
-											  VARSIZE_ANY_EXHDR(pack));
+	pack_problem problem = pack_fold_add_pack(fold->fold, bytes, length);
 
 	pack_refuse_damage(problem.problem, problem.subject);
+}
+
+void
+window_fold_add_pack(window_fold *fold, const struct varlena *pack)
+{
+	window_fold_add_bytes(fold, (const uint8 *) VARDATA_ANY(pack), VARSIZE_ANY_EXHDR(pack));
 }
 
 void

@@ -33,6 +33,9 @@ extern window_fold *window_fold_begin(TimestampTz begin, int64 length, Size limi
 /* Add the windows of a pack, as it is stored; one that is damaged is ERRCODE_DATA_CORRUPTED. */
 extern void window_fold_add_pack(window_fold *fold, const struct varlena *pack);
 
+/* The same for one that is anywhere in memory. */
+extern void window_fold_add_bytes(window_fold *fold, const uint8 *bytes, Size length);
+
 /* Add a window; via has via_count nodes. */
 extern void window_fold_add_window(window_fold *fold, const pack_window *window, const int64 *via,
 								   const traffic_value *traffic);

@@ -3,25 +3,27 @@
  *		Read the windows that answer a range of time, each once, as they are stored.
  *
  * Of a graph there are two queries: for packs, and for windows in rows of their own.
- * What answers is for topo.window_conditions() to say.
+ * What is remembered of its packs comes among them, where its sources are.
  */
 #include "postgres.h"
 
 #include "window/window_read.h"
 
-#include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
-#include "utils/builtins.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "store/query.h"
+#include "window/window_memo.h"
 
 /* One reading of a range. */
 typedef struct reading
 {
 	const window_visitor *visitor;
 	MemoryContext memory; /* for a pack or row at a time */
+	window_memo memo;
+	MemoryContext memos; /* for what is remembered */
+	int next_memo;       /* the next of its packs */
 	pack_reader reader;
 } reading;
 
@@ -35,15 +37,48 @@ window_refuse_damage(const char *problem, const char *what)
 }
 
 static void
+hand_over(reading *r, const uint8 *bytes, size_t length)
+{
+	pack_reader_open(&r->reader, bytes, length);
+	r->visitor->pack(r->visitor->context, &r->reader);
+	window_refuse_damage(r->reader.problem, "pack");
+}
+
+static bool
+is_stopped(const reading *r)
+{
+	return r->visitor->stop != NULL && *r->visitor->stop;
+}
+
+/* Of what is remembered, the packs that come before a source, or begin with it. */
+static void
+hand_over_memos(reading *r, int64 src)
+{
+	const memo_pack *pack;
+
+	while ((pack = memo_packs_up_to(&r->memo.packs, &r->next_memo, src)) != NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(r->memory);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!is_stopped(r))
+			hand_over(r, pack->bytes, pack->length);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(r->memory);
+	}
+}
+
+static void
 take_pack(void *context, TupleTableSlot *slot)
 {
 	reading *r = context;
-	MemoryContext old = MemoryContextSwitchTo(r->memory);
-	const struct varlena *pack = PG_DETOAST_DATUM_PACKED(slot->tts_values[1]);
+	MemoryContext old;
+	const struct varlena *pack;
 
-	pack_reader_open(&r->reader, (const uint8_t *) VARDATA_ANY(pack), VARSIZE_ANY_EXHDR(pack));
-	r->visitor->pack(r->visitor->context, &r->reader);
-	window_refuse_damage(r->reader.problem, "pack");
+	hand_over_memos(r, DatumGetInt64(slot->tts_values[0]));
+	old = MemoryContextSwitchTo(r->memory);
+	pack = PG_DETOAST_DATUM_PACKED(slot->tts_values[1]);
+	hand_over(r, (const uint8 *) VARDATA_ANY(pack), VARSIZE_ANY_EXHDR(pack));
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(r->memory);
 }
@@ -102,77 +137,59 @@ take_row(void *context, TupleTableSlot *slot)
 	MemoryContextReset(r->memory);
 }
 
-static const char CONDITIONS_QUERY[] =
-	"SELECT format('%I.%I', g.schema_name, c.relation), c.condition FROM topo.graph g, "
-	"topo.window_conditions(g, coalesce($2, tstzrange(topo.live_since(g.name), NULL))) c "
-	"WHERE g.name = $1";
-
-/* The queries for the windows of a graph; empty: there are none. */
-typedef struct window_queries
-{
-	StringInfoData packs;
-	StringInfoData rows;
-} window_queries;
+static const char ROW_COLUMNS[] = "w.src, w.dst, w.type, w.endpoint, w.via, w.confidence, "
+								  "w.app_confidence, w.first_seen, w.last_seen, w.traffic";
 
 static void
-take_condition(void *context, TupleTableSlot *slot)
-{
-	window_queries *queries = context;
-	char *relation = TextDatumGetCString(slot->tts_values[0]);
-	char *condition = TextDatumGetCString(slot->tts_values[1]);
-	const char *separator = queries->rows.len == 0 ? "" : " UNION ALL ";
-
-	appendStringInfo(&queries->packs,
-					 "%sSELECT w.src, w.pack FROM %s w WHERE (%s) AND w.pack IS NOT NULL",
-					 separator, relation, condition);
-	appendStringInfo(&queries->rows,
-					 "%sSELECT w.src, w.dst, w.type, w.endpoint, w.via, w.confidence, "
-					 "w.app_confidence, w.first_seen, w.last_seen, w.traffic FROM %s w "
-					 "WHERE (%s) AND w.pack IS NULL",
-					 separator, relation, condition);
-}
-
-static void
-find_queries(window_queries *queries, const char *graph, const Datum *during)
-{
-	query_args args = {
-		.count = 2,
-		.types = {TEXTOID, TSTZRANGEOID},
-		.values = {CStringGetTextDatum(graph), during == NULL ? (Datum) 0 : *during},
-		.nulls = {false, during == NULL},
-	};
-
-	initStringInfo(&queries->packs);
-	initStringInfo(&queries->rows);
-	query_run(query_prepare(CONDITIONS_QUERY, args.count, args.types, QUERY_ONCE), &args,
-			  take_condition, queries);
-	if (queries->packs.len > 0)
-		appendStringInfoString(&queries->packs, " ORDER BY 1");
-}
-
-static void
-read_some(reading *r, const char *query, row_sink sink)
+read_rows(reading *r, const window_pieces *pieces)
 {
 	query_args none = {.count = 0, .stop = r->visitor->stop};
+	char *query = window_pieces_query(pieces, ROW_COLUMNS, "w.pack IS NULL");
 
-	query_run(query_prepare(query, 0, NULL, QUERY_ONCE), &none, sink, r);
+	query_run(query_prepare(query, 0, NULL, QUERY_ONCE), &none, take_row, r);
+}
+
+static void
+recall(reading *r, const window_pieces *pieces, const char *graph, const Datum *during)
+{
+	MemoryContext old = MemoryContextSwitchTo(r->memos);
+
+	window_memo_recall(&r->memo, pieces, graph, during, r->visitor->stop == NULL);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+read_packs(reading *r, const window_pieces *pieces)
+{
+	query_args none = {.count = 0, .stop = r->visitor->stop};
+	char *condition = psprintf("w.pack IS NOT NULL AND %s", r->memo.rest);
+	char *query =
+		psprintf("%s ORDER BY 1", window_pieces_query(pieces, "w.src, w.pack", condition));
+
+	query_run(query_prepare(query, 0, NULL, QUERY_ONCE), &none, take_pack, r);
+	hand_over_memos(r, PG_INT64_MAX);
 }
 
 void
 window_read_range(const char *graph, const Datum *during, const window_visitor *visitor)
 {
-	window_queries queries;
+	window_pieces pieces;
 	reading *r;
 
-	find_queries(&queries, graph, during);
-	if (queries.rows.len == 0)
+	window_pieces_find(&pieces, graph, during);
+	if (pieces.count == 0)
 		return;
-	r = palloc(sizeof(*r));
+	r = palloc0(sizeof(*r));
 	r->visitor = visitor;
 	r->memory = AllocSetContextCreate(CurrentMemoryContext, "windows", ALLOCSET_DEFAULT_SIZES);
-	read_some(r, queries.rows.data, take_row);
-	if (visitor->stop == NULL || !*visitor->stop)
-		read_some(r, queries.packs.data, take_pack);
+	r->memos = AllocSetContextCreate(CurrentMemoryContext, "memos", ALLOCSET_DEFAULT_SIZES);
+	read_rows(r, &pieces);
+	if (!is_stopped(r))
+	{
+		recall(r, &pieces, graph, during);
+		read_packs(r, &pieces);
+	}
+	MemoryContextDelete(r->memos);
 	MemoryContextDelete(r->memory);
 	pfree(r);
 }
