@@ -21,6 +21,7 @@ extern int topology_rollup_delay;    /* s that an hour or a day is quiet before 
 extern int topology_memo_memory;     /* kB for windows that were merged once; 0: none */
 extern double topology_clock_offset; /* s that the clock of windows is ahead of the server's */
 extern int topology_snapshot_memory; /* kB that the snapshots of all graphs may take together */
+extern bool topology_use_memos;      /* whether ranges are answered from memos */
 extern bool topology_use_snapshot;   /* whether questions are answered from snapshots */
 extern char *topology_pin_dir;       /* where topology-agent pin has put its objects */
 

@@ -38,6 +38,7 @@ int topology_partition_size = 1024 * 1024;
 int topology_memo_memory = 64 * 1024;
 double topology_clock_offset = 0;
 int topology_snapshot_memory = 1024 * 1024;
+bool topology_use_memos = true;
 bool topology_use_snapshot = true;
 char *topology_pin_dir = NULL;
 
@@ -150,6 +151,10 @@ define_traverse_settings(void)
 		"What does not fit is answered from the tables; 0: no snapshots are taken.",
 		&topology_snapshot_memory, 1024 * 1024, 0, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB, NULL,
 		NULL, NULL);
+	DefineCustomBoolVariable("topology.use_memos",
+							 "Whether ranges are answered from what was merged before.",
+							 "The answers are the same without.", &topology_use_memos, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("topology.use_snapshot",
 							 "Whether traversal is answered from snapshots in shared memory.",
 							 "The answers are the same without.", &topology_use_snapshot, true,

@@ -13,6 +13,9 @@
 #include "store/query.h"
 #include "window/window_fold.h"
 
+/* One memo may take this part of the memory for all. */
+#define MEMO_SHARE 5
+
 /* Packs on their way into a memo. */
 typedef struct making
 {
@@ -85,20 +88,28 @@ take_result(making *m, memo_packs *made)
 	return bytes;
 }
 
+static bool
+is_worth_it(const making *m, uint64 bytes)
+{
+	uint64 most = topology_memo_memory * UINT64CONST(1024) / MEMO_SHARE;
+
+	/* base has made less of the same edges before, and a little is added */
+	return bytes < most && (bytes < m->taken / 2 || m->base->count > 0);
+}
+
 bool
 memo_make(memo_packs *made, const window_pieces *pieces, bucket_span span, const memo_packs *base)
 {
 	making m = {
 		.fold = window_fold_begin(span.first, span.last - span.first + USECS_PER_MINUTE,
-								  topology_memo_memory * INT64CONST(1024) / 4),
+								  topology_memo_memory * INT64CONST(1024)),
 		.base = base,
 		.memory = AllocSetContextCreate(CurrentMemoryContext, "pack", ALLOCSET_DEFAULT_SIZES),
 	};
 
 	read_packs(&m, pieces, span);
 	MemoryContextDelete(m.memory);
-	/* to what has made less of the same edges before, a little is added */
-	if (!m.full && (take_result(&m, made) < m.taken / 2 || base->count > 0))
+	if (!m.full && is_worth_it(&m, take_result(&m, made)))
 		return true;
 	made->count = 0;
 	window_fold_free(m.fold);

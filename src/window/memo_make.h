@@ -2,8 +2,8 @@
  * memo_make.h
  *		Merge the packs of some buckets, to be remembered.
  *
- * Costs some 60 ns a window that is read, and 100 a window that comes of it; memory for
- * what comes of it, up to a quarter of topology.memo_memory, in the CurrentMemoryContext.
+ * Costs some 60 ns a window that is read, and 100 a window that comes of it; memory, up to
+ * topology.memo_memory, in the CurrentMemoryContext.
  * Needs SPI.
  */
 #ifndef TOPOLOGY_WINDOW_MEMO_MAKE_H

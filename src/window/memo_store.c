@@ -99,10 +99,16 @@ memo_store_init(void)
 	shmem_startup_hook = store_shmem_startup;
 }
 
+static bool
+has_ring(void)
+{
+	return store != NULL && store->ring != NULL;
+}
+
 bool
 memo_store_wanted(void)
 {
-	return store != NULL && store->ring != NULL;
+	return topology_use_memos && has_ring();
 }
 
 static bool
@@ -216,7 +222,7 @@ memo_store_forget(void)
 {
 	uint64 memos;
 
-	if (!memo_store_wanted())
+	if (!has_ring())
 		return 0;
 	LWLockAcquire(store->lock, LW_EXCLUSIVE);
 	memos = memo_ring_forget(store->ring);
@@ -229,7 +235,7 @@ memo_store_status(void)
 {
 	memo_store_figures figures = {0};
 
-	if (!memo_store_wanted())
+	if (!has_ring())
 		return figures;
 	figures.memory = ring_room();
 	figures.hits = pg_atomic_read_u64(&store->hits);

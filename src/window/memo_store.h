@@ -41,7 +41,8 @@ typedef struct memo_store_figures
 /* Reserve the room; from _PG_init, while libraries are preloaded. */
 extern void memo_store_init(void);
 
-/* Whether there is a store.  Without one nothing is found, and what is put is not kept. */
+/* Whether there is a store, and topology.use_memos.  Else nothing is found, and what is put is not
+ * kept. */
 extern bool memo_store_wanted(void);
 
 /* The memo of a key, in the CurrentMemoryContext; false: there is none. */

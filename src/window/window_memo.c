@@ -18,9 +18,10 @@
 
 #define TENS_OF_MINUTES (10 * USECS_PER_MINUTE)
 
-/* Of fewer buckets or packs than these, no memo is made: they are merged in a millisecond. */
+/* Of fewer buckets or packs than these, no memo is made: they are merged in less than a
+ * millisecond. */
 #define FEWEST_BUCKETS 3
-#define FEWEST_PACKS   16
+#define FEWEST_PACKS   8
 
 #define MOST_STRETCHES 3
 

@@ -14,7 +14,7 @@
  * same graph and length, does: they cost about as much again as what they are made of.
  *
  * Everything that is found is allocated in the CurrentMemoryContext: what the memos take,
- * at most three of a quarter of topology.memo_memory each.  Needs SPI.
+ * at most three, of a fifth of topology.memo_memory each.  Needs SPI.
  */
 #ifndef TOPOLOGY_WINDOW_WINDOW_MEMO_H
 #define TOPOLOGY_WINDOW_WINDOW_MEMO_H
