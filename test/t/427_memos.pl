@@ -113,6 +113,21 @@ is($two->run($panel), $sum, 'a transaction that began before does not see it');
 $two->run('COMMIT');
 is($two->run($panel), $more, 'the next one does');
 
+# other packs in the very places of those that are gone
+my $places = "SELECT string_agg(tableoid || ' ' || ctid, ',' ORDER BY ctid) FROM topo_m.edge_window WHERE bucket = '2020-11-22 12:52Z' AND pack IS NOT NULL";
+$one->run('VACUUM FULL topo_m.edge_window');
+my $were = $one->run($places);
+$one->run($panel) foreach 1 .. 2;
+$one->run(q(DELETE FROM topo_m.edge_window WHERE bucket = '2020-11-22 12:52Z'));
+$one->run('VACUUM topo_m.edge_window');
+$one->run(<<'EOT');
+INSERT INTO topo_m.edge_window (bucket, part, src, last_src, first_seen, last_seen, pack)
+SELECT '2020-11-22 12:52Z', part, src, last_src, first_seen, last_seen, pack FROM topo_m.edge_window WHERE bucket = '2020-11-22 11:05Z' AND pack IS NOT NULL
+EOT
+is($one->run($places), $were, 'where packs were others are put');
+is($one->run($panel), $more + 40 * 10, 'these are told of');
+$more += 40 * 10;
+
 # whose rights they are
 $node->safe_psql('postgres', <<'EOT');
 CREATE ROLE stranger;
