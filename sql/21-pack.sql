@@ -2,7 +2,7 @@
 -- Packs: settled windows of many edges in one row.
 --
 -- When the rows of a minute are merged, and when an hour or a day is rolled up, the
--- bucket's windows are packed, some hundred in a row, ordered by source and target:
+-- bucket's windows are packed by topo.fold(), some hundred in a row, ordered by source and target:
 -- src/store/pack.h has the form.  What is appended later stands beside in rows of its
 -- own until it is merged.  topo.stored_windows() reads both alike.
 --
@@ -10,28 +10,30 @@
 CREATE TYPE topo.packed AS (src bigint, last_src bigint, first_seen timestamptz, last_seen timestamptz, pack bytea);
 COMMENT ON TYPE topo.packed IS 'windows of edges in one value, with the least and the greatest source, and from when to when they were seen';
 
-CREATE FUNCTION topo.pack_transition(internal, timestamptz, timestamptz, bigint, bigint, integer, bigint, bigint[], real, real,
-									 timestamptz, timestamptz, topo.traffic) RETURNS internal
+CREATE FUNCTION topo.fold_transition(internal, timestamptz, timestamptz, bigint, bigint, integer, bigint, bigint[], real, real,
+									 timestamptz, timestamptz, topo.traffic, bytea) RETURNS internal
 	LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'topology_pack_transition';
-COMMENT ON FUNCTION topo.pack_transition(internal, timestamptz, timestamptz, bigint, bigint, integer, bigint, bigint[], real, real,
-										 timestamptz, timestamptz, topo.traffic) IS 'pack(): take one window';
+	AS 'MODULE_PATHNAME', 'topology_fold_transition';
+COMMENT ON FUNCTION topo.fold_transition(internal, timestamptz, timestamptz, bigint, bigint, integer, bigint, bigint[], real, real,
+										 timestamptz, timestamptz, topo.traffic, bytea) IS 'fold(): take one window, or one pack';
 
-CREATE FUNCTION topo.pack_final(internal) RETURNS topo.packed[]
+CREATE FUNCTION topo.fold_final(internal) RETURNS topo.packed[]
 	LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE
-	AS 'MODULE_PATHNAME', 'topology_pack_final';
-COMMENT ON FUNCTION topo.pack_final(internal) IS 'pack(): state to packs';
+	AS 'MODULE_PATHNAME', 'topology_fold_final';
+COMMENT ON FUNCTION topo.fold_final(internal) IS 'fold(): state to packs';
 
-CREATE AGGREGATE topo.pack(begin timestamptz, finish timestamptz, src bigint, dst bigint, type integer, endpoint bigint, via bigint[],
-						   confidence real, app_confidence real, first_seen timestamptz, last_seen timestamptz, traffic topo.traffic) (
-	SFUNC = topo.pack_transition,
+-- The final function takes the state apart: it is of no use to another aggregate.
+CREATE AGGREGATE topo.fold(begin timestamptz, finish timestamptz, src bigint, dst bigint, type integer, endpoint bigint, via bigint[],
+						   confidence real, app_confidence real, first_seen timestamptz, last_seen timestamptz, traffic topo.traffic, pack bytea) (
+	SFUNC = topo.fold_transition,
 	STYPE = internal,
 	SSPACE = 65536,
-	FINALFUNC = topo.pack_final,
+	FINALFUNC = topo.fold_final,
+	FINALFUNC_MODIFY = READ_WRITE,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE topo.pack(timestamptz, timestamptz, bigint, bigint, integer, bigint, bigint[], real, real, timestamptz, timestamptz, topo.traffic) IS
-'windows of a span of time, which must come in order of src and dst, as packs';
+COMMENT ON AGGREGATE topo.fold(timestamptz, timestamptz, bigint, bigint, integer, bigint, bigint[], real, real, timestamptz, timestamptz, topo.traffic, bytea) IS
+'windows and packs of windows, which must come in order of src, as packs of a span of time with one window for each edge, endpoint and way';
 
 CREATE FUNCTION topo.unpack(pack bytea, sources bigint[] DEFAULT NULL, targets bigint[] DEFAULT NULL)
 RETURNS TABLE (src bigint, dst bigint, type integer, endpoint bigint, via bigint[], confidence real, app_confidence real,
@@ -56,11 +58,11 @@ AS $$
 		UNION ALL
 		SELECT w.bucket, w.part, u.src, u.dst, u.type, u.endpoint, u.via, u.confidence, u.app_confidence, u.first_seen, u.last_seen, u.traffic
 		FROM %1$s w CROSS JOIN LATERAL topo.unpack(w.pack, %5$s, %6$s) u WHERE (%2$s) AND w.pack IS NOT NULL%7$s$windows$,
-		CASE WHEN schema IS NULL THEN format('%I', relation) ELSE format('%I.%I', schema, relation) END, condition,
+		format('%I.%I', schema, relation), condition,
 		' AND w.src = ANY (' || sources || ')', ' AND w.dst = ANY (' || targets || ')',
 		coalesce(sources, 'NULL'), coalesce(targets, 'NULL'),
 		CASE WHEN sources IS NOT NULL
 			 THEN format(' AND w.src <= (SELECT max(s) FROM unnest(%1$s) s) AND w.last_src >= (SELECT min(s) FROM unnest(%1$s) s)', sources) END)
 $$;
 COMMENT ON FUNCTION topo.stored_windows(name, name, text, text, text) IS
-'a query for the windows of one table that meet a condition on bucket and part, packed or not, of sources and targets given as expressions of bigint[]; schema NULL: of a part of a query';
+'a query for the windows of one table that meet a condition on bucket and part, packed or not, of sources and targets given as expressions of bigint[]';

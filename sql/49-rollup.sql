@@ -84,17 +84,13 @@ CREATE FUNCTION topo.merging(source text, bucket text, part text, finish text) R
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN format($merging$
 	SELECT g.bucket, g.part, p.src, p.last_src, p.first_seen, p.last_seen, p.pack
-	FROM (SELECT m.bucket, m.part, topo.pack(m.bucket, %4$s, m.src, m.dst, m.type, m.endpoint, m.via, m.confidence, m.app_confidence,
-											 m.first_seen, m.last_seen, m.traffic ORDER BY m.src, m.dst, m.type, m.endpoint, m.via) AS packs
-		  FROM (SELECT %2$s AS bucket, %3$s AS part, w.src, w.dst, w.type, w.endpoint, w.via, max(w.confidence) AS confidence,
-					   nullif(max(coalesce(w.app_confidence, w.confidence)), max(w.confidence)) AS app_confidence,
-					   min(w.first_seen) AS first_seen, max(w.last_seen) AS last_seen, topo.merge(w.traffic) AS traffic
-				FROM %1$s w
-				GROUP BY 1, 2, 3, 4, 5, 6, 7) m
+	FROM (SELECT %2$s AS bucket, %3$s AS part, topo.fold(%2$s, %4$s, w.src, w.dst, w.type, w.endpoint, w.via, w.confidence, w.app_confidence,
+														 w.first_seen, w.last_seen, w.traffic, w.pack ORDER BY w.src) AS packs
+		  FROM %1$s w
 		  GROUP BY 1, 2) g
 		 CROSS JOIN LATERAL unnest(g.packs) p$merging$, source, bucket, part, finish);
 COMMENT ON FUNCTION topo.merging(text, text, text, text) IS
-'a query: the windows of a source (called w), one for each edge, endpoint and way, packed, with a bucket and part as expressions of w, and the end of the bucket as one of m.bucket';
+'a query: the windows of a source (called w), which are rows of a table of windows, one for each edge, endpoint and way, packed, with a bucket, a part and the end of the bucket as expressions of w';
 
 CREATE FUNCTION topo.merge_rows(schema name, grain topo.grain, buckets timestamptz[], part text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -108,7 +104,7 @@ BEGIN
 		)
 		INSERT INTO %1$I.%2$I (bucket, part, src, last_src, first_seen, last_seen, pack)
 		%3$s$merge$, schema, grain.relation,
-		topo.merging(format('(%s)', topo.stored_windows(NULL, 'taken', 'true')), 'w.bucket', part, 'm.bucket + $2'))
+		topo.merging('taken', 'w.bucket', part, 'w.bucket + $2'))
 	USING buckets, grain.width;
 END
 $$;
@@ -212,9 +208,8 @@ BEGIN
 		ON CONFLICT (width, bucket) DO UPDATE SET rolled_at = excluded.rolled_at, edges = excluded.edges
 		RETURNING r.edges$roll$,
 		graph.schema_name, long.relation,
-		topo.merging(format('(%s)', topo.stored_windows(graph.schema_name, short.relation,
-														'w.bucket >= $2 AND w.bucket < $2 + $1 AND EXISTS (SELECT FROM taken)')),
-					 '$2', '$3', '$2 + $1'))
+		topo.merging(format('(SELECT w.* FROM %I.%I w WHERE w.bucket >= $2 AND w.bucket < $2 + $1 AND EXISTS (SELECT FROM taken))',
+							graph.schema_name, short.relation), '$2', '$3', '$2 + $1'))
 	INTO rows USING width, bucket, part, short.width;
 	RETURN rows;
 END

@@ -108,7 +108,7 @@ BEGIN
 				 marked AS (INSERT INTO %1$I.dirty_rollup (width, bucket, marked) VALUES ($4, $1, topo.clock()))
 			INSERT INTO %1$I.%2$I (bucket, part, src, last_src, first_seen, last_seen, pack)
 			%3$s$part$, graph.schema_name, long.relation,
-			topo.merging(format('(%s)', topo.stored_windows(graph.schema_name, grain.relation, 'w.bucket >= $1 AND w.bucket < $1 + $4 AND w.bucket <@ $2')),
+			topo.merging(format('(SELECT w.* FROM %I.%I w WHERE w.bucket >= $1 AND w.bucket < $1 + $4 AND w.bucket <@ $2)', graph.schema_name, grain.relation),
 						 '$1', '0::smallint', '$1 + $4'))
 		USING w.bucket, w.sealed, short.width, long.width;
 	END LOOP;

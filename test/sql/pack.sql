@@ -20,8 +20,8 @@ FROM (SELECT (random() * 300)::bigint AS src, ((random() * 10) ^ (random() * 18)
 						  requests => (random() * 1000)::bigint, latency_ms => ARRAY(SELECT random() * 1000 FROM generate_series(1, (i % 7) * (i % 3)))) AS traffic
 	  FROM generate_series(1, 20000) i) w;
 CREATE TEMP TABLE packed AS
-SELECT p.* FROM unnest((SELECT topo.pack('2020-11-20 10:00Z', '2020-11-20 10:01Z', src, dst, type, endpoint, via, confidence, app_confidence,
-										 first_seen, last_seen, traffic ORDER BY src, dst, type, endpoint, via) FROM plain)) p;
+SELECT p.* FROM unnest((SELECT topo.fold('2020-11-20 10:00Z', '2020-11-20 10:01Z', src, dst, type, endpoint, via, confidence, app_confidence,
+										 first_seen, last_seen, traffic, NULL ORDER BY src) FROM plain)) p;
 SELECT (SELECT count(*) FROM plain) = (SELECT sum(topo.packed_count(pack)) FROM packed) AS all_there, count(*) BETWEEN 20 AND 200 AS in_some_packs,
 	   max(octet_length(pack)) < 20000 AS none_is_long FROM packed;
 CREATE TEMP TABLE unpacked AS SELECT u.* FROM packed p CROSS JOIN LATERAL topo.unpack(p.pack) u;
@@ -41,7 +41,7 @@ SELECT r.state, r.message, r.detail
 FROM unnest(ARRAY['\x', '\x02', '\x0101', '\x01010000', '\x0100000001']) d, pg_temp.refused(format('SELECT * FROM topo.unpack(%L)', d)) r;
 SELECT r.state FROM packed p, pg_temp.refused(format('SELECT * FROM topo.unpack(%L)', substr(p.pack, 1, 1000))) r LIMIT 1;
 SELECT r.state, r.message FROM pg_temp.refused('SELECT * FROM topo.unpack(NULL, ''{NULL}'')') r;
-SELECT r.state, r.message FROM pg_temp.refused('SELECT topo.pack(now(), now(), 1, NULL, 0, NULL, NULL, 1, NULL, now(), now(), topo.traffic())') r;
+SELECT r.state, r.message FROM pg_temp.refused('SELECT topo.fold(now(), now(), 1, NULL, 0, NULL, NULL, 1, NULL, now(), now(), topo.traffic(), NULL)') r;
 SELECT count(*) FROM topo.unpack(NULL);
 
 -- A minute that is merged holds what it held, whatever came in which order, and what comes later is added.

@@ -137,47 +137,29 @@ fill_again(sample *s, int nodes, uint64_t *state)
 		s->via[i] = (int64_t) (next_random(state) % 2);
 }
 
-/* Samples of one round: one pack after the other, each in order, packs by their first source. */
+/* The windows of a pack, in order. */
+typedef struct run
+{
+	sample *samples;
+	int count;
+} run;
+
+/* Samples of one round, as packs in order of their first source. */
 typedef struct round
 {
 	sample *samples;
-	int counts[PACKS_MOST];
+	run packs[PACKS_MOST];
 	int pack_count;
 	int count;
 } round;
 
 static int
-compare_packs(const void *left, const void *right)
+compare_runs(const void *left, const void *right)
 {
-	return compare_numbers((*(sample *const *) left)->window.src,
-						   (*(sample *const *) right)->window.src);
-}
+	const run *a = left;
+	const run *b = right;
 
-static void
-order_packs(round *r)
-{
-	sample *ordered = malloc(SAMPLES_MOST * sizeof(sample));
-	sample *starts[PACKS_MOST];
-	int lengths[PACKS_MOST];
-	int at = 0;
-
-	for (int i = 0; i < r->pack_count; at += r->counts[i++])
-		starts[i] = &r->samples[at];
-	memcpy(lengths, r->counts, sizeof(lengths));
-	qsort(starts, (size_t) r->pack_count, sizeof(*starts), compare_packs);
-	at = 0;
-	for (int i = 0; i < r->pack_count; i++)
-	{
-		int was = 0;
-
-		for (const sample *start = r->samples; start != starts[i]; was++)
-			start += lengths[was];
-		r->counts[i] = lengths[was];
-		memcpy(&ordered[at], starts[i], (size_t) r->counts[i] * sizeof(sample));
-		at += r->counts[i];
-	}
-	free(r->samples);
-	r->samples = ordered;
+	return compare_numbers(a->samples->window.src, b->samples->window.src);
 }
 
 static round
@@ -189,15 +171,16 @@ make_round(uint64_t *state)
 	r.pack_count = 1 + (int) (next_random(state) % PACKS_MOST);
 	for (int i = 0; i < r.pack_count; i++)
 	{
-		sample *start = &r.samples[r.count];
+		run *pack = &r.packs[i];
 
-		r.counts[i] = 1 + (int) (next_random(state) % (SAMPLES_MOST / PACKS_MOST));
-		for (int j = 0; j < r.counts[i]; j++)
-			fill_again(&start[j], nodes, state);
-		qsort(start, (size_t) r.counts[i], sizeof(*start), compare_samples);
-		r.count += r.counts[i];
+		*pack = (run){&r.samples[r.count],
+					  1 + (int) (next_random(state) % (SAMPLES_MOST / PACKS_MOST))};
+		for (int j = 0; j < pack->count; j++)
+			fill_again(&pack->samples[j], nodes, state);
+		qsort(pack->samples, (size_t) pack->count, sizeof(sample), compare_samples);
+		r.count += pack->count;
 	}
-	order_packs(&r);
+	qsort(r.packs, (size_t) r.pack_count, sizeof(run), compare_runs);
 	return r;
 }
 
@@ -290,15 +273,16 @@ packs_in_order_are_merged_as_by_the_model(void **unused)
 		round r = make_round(&state);
 		packs *out;
 		pack_fold *fold = make_fold(&out);
-		const sample *start = r.samples;
 
-		for (int i = 0; i < r.pack_count; start += r.counts[i++])
+		for (int i = 0; i < r.pack_count; i++)
 		{
-			assert_true(pack_fold_pass_source(fold, start->window.src));
+			const run *pack = &r.packs[i];
+
+			assert_true(pack_fold_pass_source(fold, pack->samples->window.src));
 			if (next_random(&state) % 4 == 0)
-				add_windows(fold, start, r.counts[i]);
+				add_windows(fold, pack->samples, pack->count);
 			else
-				add_pack(fold, writer, start, r.counts[i]);
+				add_pack(fold, writer, pack->samples, pack->count);
 		}
 		finish_round(&r, fold, out);
 	}
@@ -436,7 +420,7 @@ damaged_packs_are_read_safely_and_mostly_refused(void **unused)
 	{
 		round r = make_round(&state);
 		size_t length;
-		uint8_t *bytes = samples_pack(writer, r.samples, r.counts[0], &length);
+		uint8_t *bytes = samples_pack(writer, r.packs[0].samples, r.packs[0].count, &length);
 
 		for (int damage = 0; damage < 30; damage++)
 		{
@@ -540,10 +524,10 @@ want_of_memory_is_told_at_every_place(void **unused)
 	uint64_t state = 29;
 	round r = make_round(&state);
 	size_t length;
-	uint8_t *bytes = samples_pack(writer, r.samples, r.counts[0], &length);
+	uint8_t *bytes = samples_pack(writer, r.packs[0].samples, r.packs[0].count, &length);
 	int calls = 0;
 
-	while (!fold_with(calls, r.samples, r.counts[0], bytes, length))
+	while (!fold_with(calls, r.packs[0].samples, r.packs[0].count, bytes, length))
 		calls++;
 	assert_in_range(calls, 10, 10000);
 	free(bytes);
