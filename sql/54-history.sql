@@ -8,7 +8,8 @@
 -- gone, and a bucket is not one of whole hours or days of UTC, that is as exact as can be.
 --
 -- Cost: that of the windows of the range; of those that are packed, only packs that have
--- the callers asked for.
+-- the callers asked for.  What the packs of one time come to is remembered, in shared
+-- memory: src/window/series_windows.h.
 --
 
 CREATE FUNCTION topo.as_of(at timestamptz, graph text DEFAULT NULL) RETURNS tstzrange
@@ -116,25 +117,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.node_members(text) IS 'a node and, of an app, its clusters; an error where there is no such node';
 
-CREATE FUNCTION topo.series(graph topo.graph, sources bigint[], targets bigint[], steps timestamptz[])
-RETURNS TABLE (step integer, traffic topo.traffic)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+CREATE FUNCTION topo.series(graphs text[], sources bigint[], targets bigint[], steps timestamptz[])
+RETURNS TABLE (bucket timestamptz, requests bigint, errors bigint, p50_ms double precision, p99_ms double precision,
+			   connections bigint, failed bigint, bytes_sent bigint, bytes_received bigint, traffic topo.traffic)
+LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 100
 SET search_path = pg_catalog, topo, pg_temp
-SET jit = off
-AS $$
-BEGIN
-	RETURN QUERY EXECUTE format($series$
-		SELECT greatest(width_bucket(w.bucket, $3), 1), topo.merge(w.traffic)
-		FROM %s w
-		GROUP BY 1$series$,
-		topo.window_source(graph, tstzrange(steps[1], steps[cardinality(steps)]),
-						   coalesce(topo.widest_window(graph.name, steps), interval '0'),
-						   CASE WHEN sources IS NOT NULL THEN '$1' END, CASE WHEN targets IS NOT NULL THEN '$2' END))
-	USING sources, targets, steps;
-END
-$$;
-COMMENT ON FUNCTION topo.series(topo.graph, bigint[], bigint[], timestamptz[]) IS
-'the traffic of one graph between some nodes, by bucket of a series; NULL: any nodes';
+SET jit = off -- compiling the plans of its queries takes longer than it saves
+AS 'MODULE_PATHNAME', 'topology_series';
+COMMENT ON FUNCTION topo.series(text[], bigint[], bigint[], timestamptz[]) IS
+'the traffic of graphs between some nodes, by bucket of a series, with calls counted once; sources or targets NULL: any nodes';
 
 CREATE FUNCTION topo.history(source text, target text, during tstzrange DEFAULT NULL, step interval DEFAULT '1 minute',
 							 graphs text[] DEFAULT NULL)
@@ -145,22 +136,12 @@ SET search_path = pg_catalog, topo, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	asked CONSTANT topo.graph[] := ARRAY(SELECT g FROM topo.graphs_asked(history.graphs) g);
+	asked CONSTANT text[] := ARRAY(SELECT g.name FROM topo.graphs_asked(history.graphs) g);
 	sources CONSTANT bigint[] := topo.node_members(source);
 	targets CONSTANT bigint[] := topo.node_members(target);
 	steps CONSTANT timestamptz[] := topo.steps_of(coalesce(during, topo.as_of(topo.clock())), history.step);
 BEGIN
-	RETURN QUERY
-	SELECT b.start, topo.requests(m.traffic), topo.errors(m.traffic), topo.p50_ms(m.traffic), topo.p99_ms(m.traffic),
-		   topo.connections(m.traffic), topo.failed(m.traffic), topo.bytes_sent(m.traffic), topo.bytes_received(m.traffic), m.traffic
-	FROM unnest(steps[:cardinality(steps) - 1]) WITH ORDINALITY b (start, number)
-		 LEFT JOIN (SELECT s.step, topo.calls_counted_once(topo.merge(s.traffic) FILTER (WHERE g.name <> 'trace'),
-														   topo.merge(s.traffic) FILTER (WHERE g.name = 'trace'),
-														   sum(topo.requests(s.traffic)) FILTER (WHERE g.name = 'ipc')) AS traffic
-					FROM unnest(asked) g CROSS JOIN LATERAL topo.series(g, sources, targets, steps) s
-					GROUP BY s.step) h ON h.step = b.number
-		 CROSS JOIN LATERAL (SELECT coalesce(h.traffic, topo.traffic()) AS traffic) m
-	ORDER BY b.number;
+	RETURN QUERY SELECT * FROM topo.series(asked, sources, targets, steps);
 END
 $$;
 COMMENT ON FUNCTION topo.history(text, text, tstzrange, interval, text[]) IS
