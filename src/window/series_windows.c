@@ -23,16 +23,11 @@
 #include "store/query.h"
 #include "window/memo_store.h"
 #include "window/row_identity.h"
+#include "window/window_pieces.h"
+#include "window/window_read.h"
 
 /* Where a question is of more lots than this, none are remembered. */
 #define MOST_REMEMBERED 10000
-
-/* Windows of one table that take part, as topo.window_conditions() has them. */
-typedef struct window_piece
-{
-	char *relation;
-	char *condition;
-} window_piece;
 
 typedef struct lot_name
 {
@@ -57,7 +52,7 @@ typedef struct graph_reading
 	const char *graph;
 	memo_key question;
 	MemoryContext memory; /* for as long as the graph is read */
-	List *pieces;
+	window_pieces pieces;
 	HTAB *lots;
 	pack_lot *last; /* the lot that was looked for last */
 	bool remember;
@@ -67,28 +62,6 @@ typedef struct graph_reading
 	pack_reader reader;
 } graph_reading;
 
-/*
- * Which windows there are
- */
-
-static const char CONDITIONS_QUERY[] =
-	"SELECT format('%I.%I', g.schema_name, c.relation), c.condition FROM topo.graph g, "
-	"topo.window_conditions(g, tstzrange($2[1], $2[cardinality($2)]), "
-	"coalesce(topo.widest_window(g.name, $2), interval '0')) c WHERE g.name = $1";
-
-static void
-take_condition(void *context, TupleTableSlot *slot)
-{
-	graph_reading *r = context;
-	MemoryContext old = MemoryContextSwitchTo(r->memory);
-	window_piece *piece = palloc(sizeof(*piece));
-
-	piece->relation = TextDatumGetCString(slot->tts_values[0]);
-	piece->condition = TextDatumGetCString(slot->tts_values[1]);
-	r->pieces = lappend(r->pieces, piece);
-	MemoryContextSwitchTo(old);
-}
-
 static Datum
 times_array(const TimestampTz *times, size_t count)
 {
@@ -96,20 +69,6 @@ times_array(const TimestampTz *times, size_t count)
 
 	array->elemtype = TIMESTAMPTZOID;
 	return PointerGetDatum(array);
-}
-
-static void
-find_pieces(graph_reading *r)
-{
-	const series *s = r->series;
-	query_args args = {
-		.count = 2,
-		.types = {TEXTOID, TIMESTAMPTZARRAYOID},
-		.values = {CStringGetTextDatum(r->graph), times_array(s->begins, s->count + 1)},
-	};
-
-	query_run(query_prepare(CONDITIONS_QUERY, args.count, args.types, QUERY_ONCE), &args,
-			  take_condition, r);
 }
 
 /*
@@ -267,21 +226,12 @@ take_found(void *context, TupleTableSlot *slot)
  */
 
 static void
-refuse_damage(const char *problem, const char *what)
-{
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("a stored pack of windows is corrupt"),
-				 errdetail("The %s %s.", what, problem)));
-}
-
-static void
 merge_buckets(graph_reading *r, sketch *latency)
 {
 	const pack_reader *reader = &r->reader;
 
 	r->scratch.bucket_count = 0;
-	refuse_damage(
+	window_refuse_damage(
 		traffic_value_decode_buckets(reader->buckets, reader->buckets_length, &r->scratch),
 		"traffic of a window in the pack");
 	(void) sketch_merge(latency, &r->scratch);
@@ -318,7 +268,7 @@ read_pack(graph_reading *r, pack_lot *lot, const struct varlena *pack)
 		lot->met = true;
 		merge_window(r, &lot->traffic);
 	}
-	refuse_damage(reader->problem, "pack");
+	window_refuse_damage(reader->problem, "pack");
 }
 
 enum
@@ -368,7 +318,7 @@ static void
 append_found(const graph_reading *r, StringInfo query, int number)
 {
 	const series *s = r->series;
-	const window_piece *piece = list_nth(r->pieces, number);
+	const window_piece *piece = &r->pieces.list[number];
 
 	appendStringInfo(query,
 					 "%sSELECT %d, w.bucket, w.tableoid, w.ctid, w.xmin, w.traffic FROM %s w "
@@ -381,7 +331,7 @@ append_found(const graph_reading *r, StringInfo query, int number)
 static void
 append_packs(const graph_reading *r, StringInfo query, int number)
 {
-	const window_piece *piece = list_nth(r->pieces, number);
+	const window_piece *piece = &r->pieces.list[number];
 
 	appendStringInfo(query,
 					 "%sSELECT %d, w.bucket, w.src, w.last_src, w.pack FROM %s w "
@@ -404,7 +354,7 @@ find_rows(graph_reading *r)
 	StringInfoData query;
 
 	initStringInfo(&query);
-	for (int i = 0; i < list_length(r->pieces); i++)
+	for (int i = 0; i < r->pieces.count; i++)
 		append_found(r, &query, i);
 	set_nodes(&args, 0, &r->series->sources);
 	set_nodes(&args, 1, &r->series->targets);
@@ -420,7 +370,7 @@ read_missing(graph_reading *r)
 	if (find_missing(r, &args.values[0]) == 0)
 		return;
 	initStringInfo(&query);
-	for (int i = 0; i < list_length(r->pieces); i++)
+	for (int i = 0; i < r->pieces.count; i++)
 		append_packs(r, &query, i);
 	query_run(query_prepare(query.data, args.count, args.types, QUERY_ONCE), &args, take_pack, r);
 	add_missing(r);
@@ -476,8 +426,8 @@ series_read(series *s, const char *graph)
 	MemoryContext old = MemoryContextSwitchTo(memory);
 	graph_reading *r = begin_reading(s, graph);
 
-	find_pieces(r);
-	if (r->pieces != NIL)
+	window_pieces_find_series(&r->pieces, graph, times_array(s->begins, s->count + 1));
+	if (r->pieces.count > 0)
 	{
 		find_rows(r);
 		read_missing(r);

@@ -18,6 +18,11 @@ static const char CONDITIONS_QUERY[] =
 	"topo.window_conditions(g, coalesce($2, tstzrange(topo.live_since(g.name), NULL))) c "
 	"WHERE g.name = $1";
 
+static const char SERIES_QUERY[] =
+	"SELECT format('%I.%I', g.schema_name, c.relation), c.condition FROM topo.graph g, "
+	"topo.window_conditions(g, tstzrange($2[1], $2[cardinality($2)]), "
+	"coalesce(topo.widest_window(g.name, $2), interval '0')) c WHERE g.name = $1";
+
 static void
 take_piece(void *context, TupleTableSlot *slot)
 {
@@ -37,6 +42,15 @@ take_piece(void *context, TupleTableSlot *slot)
 										   TextDatumGetCString(slot->tts_values[1]));
 }
 
+static void
+find_by(window_pieces *pieces, const char *query, const query_args *args)
+{
+	pieces->count = 0;
+	pieces->room = 4;
+	pieces->list = palloc(pieces->room * sizeof(window_piece));
+	query_run(query_prepare(query, args->count, args->types, QUERY_ONCE), args, take_piece, pieces);
+}
+
 void
 window_pieces_find(window_pieces *pieces, const char *graph, const Datum *during)
 {
@@ -47,11 +61,19 @@ window_pieces_find(window_pieces *pieces, const char *graph, const Datum *during
 		.nulls = {false, during == NULL},
 	};
 
-	pieces->count = 0;
-	pieces->room = 4;
-	pieces->list = palloc(pieces->room * sizeof(window_piece));
-	query_run(query_prepare(CONDITIONS_QUERY, args.count, args.types, QUERY_ONCE), &args,
-			  take_piece, pieces);
+	find_by(pieces, CONDITIONS_QUERY, &args);
+}
+
+void
+window_pieces_find_series(window_pieces *pieces, const char *graph, Datum begins)
+{
+	query_args args = {
+		.count = 2,
+		.types = {TEXTOID, TIMESTAMPTZARRAYOID},
+		.values = {CStringGetTextDatum(graph), begins},
+	};
+
+	find_by(pieces, SERIES_QUERY, &args);
 }
 
 char *

@@ -30,6 +30,12 @@ typedef struct window_pieces
  */
 extern void window_pieces_find(window_pieces *pieces, const char *graph, const Datum *during);
 
+/*
+ * The pieces that answer a series, a timestamptz[] of where its buckets begin and where the
+ * last ends: windows that lie in one bucket each, wherever there are such.
+ */
+extern void window_pieces_find_series(window_pieces *pieces, const char *graph, Datum begins);
+
 /* A query for some columns of the windows w of all pieces that meet one condition more. */
 extern char *window_pieces_query(const window_pieces *pieces, const char *columns,
 								 const char *condition);

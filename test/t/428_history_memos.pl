@@ -10,7 +10,7 @@ use Topology;
 use Topology::Session;
 
 $ENV{PG_ABS_SRCDIR} = "$FindBin::Bin/..";
-my $node = new_server('memos', map => 0, conf => "topology.maintenance_interval = 0\nautovacuum = off\ntimezone = 'UTC'\n");
+my $node = new_server('history_memos', map => 0, conf => "topology.maintenance_interval = 0\nautovacuum = off\ntimezone = 'UTC'\n");
 
 $node->safe_psql('postgres', 'CREATE EXTENSION topology');
 my $writer = Topology::Session->new($node);
