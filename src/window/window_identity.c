@@ -6,15 +6,10 @@
 
 #include "window/window_identity.h"
 
-#include "common/hashfn.h"
-#include "miscadmin.h"
-#include "storage/itemptr.h"
 #include "utils/timestamp.h"
 
 #include "store/query.h"
-
-#define SEED_HIGH UINT64CONST(0x746f706f6c6f6779)
-#define SEED_LOW  UINT64CONST(0x77696e646f777321)
+#include "window/row_identity.h"
 
 enum
 {
@@ -24,30 +19,17 @@ enum
 	COLUMN_WRITER
 };
 
-/* All of it is hashed: there must be no gaps. */
-typedef struct row_version
+typedef struct identifying
 {
-	Oid database;
-	Oid table;
-	TransactionId writer;
-	BlockNumber block;
-	uint32 offset;
-} row_version;
-
-static memo_key
-hash_bytes_to_key(const void *bytes, size_t length, memo_key seed)
-{
-	return (memo_key){
-		.high = hash_bytes_extended(bytes, (int) length, SEED_HIGH ^ seed.high),
-		.low = hash_bytes_extended(bytes, (int) length, SEED_LOW ^ seed.low),
-	};
-}
+	identified_buckets *buckets;
+	row_identities identities;
+} identifying;
 
 static void
 add_key(memo_key *sum, memo_key key)
 {
+	sum->high += key.high;
 	sum->low += key.low;
-	sum->high += key.high + (sum->low < key.low);
 }
 
 static identified_bucket *
@@ -60,25 +42,21 @@ bucket_at(identified_buckets *buckets, TimestampTz bucket)
 		buckets->room *= 2;
 		buckets->list = repalloc_huge(buckets->list, buckets->room * sizeof(identified_bucket));
 	}
-	buckets->list[buckets->count] = (identified_bucket){.bucket = bucket};
+	buckets->list[buckets->count] = (identified_bucket){.bucket = bucket, .known = true};
 	return &buckets->list[buckets->count++];
 }
 
 static void
 take_row(void *context, TupleTableSlot *slot)
 {
-	identified_bucket *bucket =
-		bucket_at(context, DatumGetTimestampTz(slot->tts_values[COLUMN_BUCKET]));
-	ItemPointer place = (ItemPointer) DatumGetPointer(slot->tts_values[COLUMN_PLACE]);
-	row_version version = {
-		.database = MyDatabaseId,
-		.table = DatumGetObjectId(slot->tts_values[COLUMN_TABLE]),
-		.writer = DatumGetTransactionId(slot->tts_values[COLUMN_WRITER]),
-		.block = ItemPointerGetBlockNumber(place),
-		.offset = ItemPointerGetOffsetNumber(place),
-	};
+	identifying *i = context;
+	const Datum *values = slot->tts_values;
+	identified_bucket *bucket = bucket_at(i->buckets, DatumGetTimestampTz(values[COLUMN_BUCKET]));
 
-	add_key(&bucket->rows, hash_bytes_to_key(&version, sizeof(version), (memo_key){0, 0}));
+	bucket->known &=
+		row_identity_add(&i->identities, &bucket->rows, DatumGetObjectId(values[COLUMN_TABLE]),
+						 (ItemPointer) DatumGetPointer(values[COLUMN_PLACE]),
+						 DatumGetTransactionId(values[COLUMN_WRITER]));
 	bucket->packs++;
 }
 
@@ -110,6 +88,7 @@ join_equal(identified_buckets *buckets)
 		}
 		add_key(&last->rows, next->rows);
 		last->packs += next->packs;
+		last->known &= next->known;
 	}
 	if (buckets->count > 0)
 		buckets->count = kept + 1;
@@ -119,29 +98,27 @@ void
 window_identify(identified_buckets *buckets, const window_pieces *pieces)
 {
 	query_args none = {.count = 0};
+	identifying i = {.buckets = buckets};
 	char *query =
 		window_pieces_query(pieces, "w.bucket, w.tableoid, w.ctid, w.xmin", "w.pack IS NOT NULL");
 
 	buckets->count = 0;
 	buckets->room = 64;
 	buckets->list = palloc(buckets->room * sizeof(identified_bucket));
-	query_run(query_prepare(query, 0, NULL, QUERY_ONCE), &none, take_row, buckets);
+	query_run(query_prepare(query, 0, NULL, QUERY_ONCE), &none, take_row, &i);
 	join_equal(buckets);
 	pfree(query);
 }
 
-memo_key
-window_identity_of(const identified_buckets *buckets, int first, int last)
+bool
+window_identity_of(const identified_buckets *buckets, int first, int last, memo_key *rows)
 {
-	memo_key sum = {0, 0};
-
+	*rows = (memo_key){0, 0};
 	for (int i = first; i < last; i++)
-		add_key(&sum, buckets->list[i].rows);
-	return sum;
-}
-
-memo_key
-window_identity_for(memo_key rows, const void *purpose, size_t length)
-{
-	return hash_bytes_to_key(purpose, length, rows);
+	{
+		if (!buckets->list[i].known)
+			return false;
+		add_key(rows, buckets->list[i].rows);
+	}
+	return true;
 }

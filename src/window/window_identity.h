@@ -2,14 +2,9 @@
  * window_identity.h
  *		Which packs there are of a time, told without reading them.
  *
- * A version of a row is known by its table, its place, and the transaction that wrote it;
- * what it holds never changes.  So where the same versions are seen, by whomever, the same
- * packs are: equal sums of 128 bits over them mean equal windows.  Rows of others that
- * come, go, or are hidden from the caller make another sum.
- *
- * Two things could bring back a sum for other windows: four thousand million transactions,
- * after which a number may come again, and a chance of 1 in 2^64 or less for the pairs of
- * all that is ever remembered.
+ * What a version of a row holds never changes.  So where the same versions are seen, by
+ * whomever, the same packs are (row_identity.h): rows that come, go, or are hidden from the
+ * caller make another sum.
  *
  * Needs SPI.  Costs some 300 ns a pack, and 40 bytes a bucket in the CurrentMemoryContext.
  */
@@ -29,6 +24,7 @@ typedef struct identified_bucket
 	TimestampTz bucket;
 	memo_key rows; /* in whichever order */
 	int packs;
+	bool known; /* all of these have an identity */
 } identified_bucket;
 
 typedef struct identified_buckets
@@ -40,10 +36,11 @@ typedef struct identified_buckets
 
 extern void window_identify(identified_buckets *buckets, const window_pieces *pieces);
 
-/* The sum over some buckets, from first up to but not including last. */
-extern memo_key window_identity_of(const identified_buckets *buckets, int first, int last);
-
-/* A key for what is made of such rows: by what it is made for, which may be any bytes. */
-extern memo_key window_identity_for(memo_key rows, const void *purpose, size_t length);
+/*
+ * The sum over some buckets, from first up to but not including last; false: there are
+ * rows among them that have no identity.
+ */
+extern bool window_identity_of(const identified_buckets *buckets, int first, int last,
+							   memo_key *rows);
 
 #endif /* TOPOLOGY_WINDOW_WINDOW_IDENTITY_H */

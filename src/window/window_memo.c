@@ -14,6 +14,7 @@
 
 #include "window/memo_make.h"
 #include "window/memo_store.h"
+#include "window/row_identity.h"
 #include "window/window_identity.h"
 
 #define TENS_OF_MINUTES (10 * USECS_PER_MINUTE)
@@ -86,13 +87,17 @@ part(recall *r)
 	add_stretch(r, tail, buckets->count);
 }
 
-static memo_key
-key_of(const recall *r, int first, int last)
+/* False: there are rows that have no identity. */
+static bool
+find_key(const recall *r, int first, int last, memo_key *key)
 {
 	static const char purpose[] = "packs";
+	memo_key rows;
 
-	return window_identity_for(window_identity_of(&r->buckets, first, last), purpose,
-							   sizeof(purpose));
+	if (!window_identity_of(&r->buckets, first, last, &rows))
+		return false;
+	*key = row_identity_key(rows, row_identity_of_bytes(purpose, sizeof(purpose)));
+	return true;
 }
 
 /* How many buckets of a stretch are in a memo but for the last; those packs are in base. */
@@ -100,15 +105,17 @@ static int
 recall_base(const recall *r, const stretch *s, memo_packs *base)
 {
 	int last = s->last - 1;
+	memo_key key;
 
 	memo_packs_begin(base);
-	if (last - s->first < FEWEST_BUCKETS || !memo_packs_recall(base, key_of(r, s->first, last)))
+	if (last - s->first < FEWEST_BUCKETS || !find_key(r, s->first, last, &key) ||
+		!memo_packs_recall(base, key))
 		return 0;
 	return base->count > 0 ? last - s->first : 0;
 }
 
 static void
-make_memo(const recall *r, stretch *s, memo_packs *packs)
+make_memo(const recall *r, stretch *s, memo_key key, memo_packs *packs)
 {
 	const identified_bucket *buckets = r->buckets.list;
 	memo_packs base;
@@ -116,19 +123,22 @@ make_memo(const recall *r, stretch *s, memo_packs *packs)
 	bucket_span span = {buckets[s->first + known].bucket, buckets[s->last - 1].bucket};
 
 	s->remembered = memo_make(packs, r->pieces, span, &base);
-	memo_packs_remember(packs, key_of(r, s->first, s->last));
+	memo_packs_remember(packs, key);
 }
 
 static void
 recall_stretch(const recall *r, stretch *s)
 {
 	memo_packs packs;
+	memo_key key;
 
+	if (!find_key(r, s->first, s->last, &key))
+		return;
 	memo_packs_begin(&packs);
-	if (memo_packs_recall(&packs, key_of(r, s->first, s->last)))
+	if (memo_packs_recall(&packs, key))
 		s->remembered = packs.count > 0;
 	else if (r->make)
-		make_memo(r, s, &packs);
+		make_memo(r, s, key, &packs);
 	memo_packs_append(&r->memo->packs, &packs);
 }
 
@@ -161,7 +171,7 @@ comes_again(const char *graph, const Datum *during)
 	appendBinaryStringInfo(&form, (const char *) &MyDatabaseId, sizeof(MyDatabaseId));
 	appendBinaryStringInfo(&form, (const char *) &length, sizeof(length));
 	appendStringInfoString(&form, graph);
-	return memo_store_was_asked(window_identity_for((memo_key){0, 0}, form.data, form.len));
+	return memo_store_was_asked(row_identity_of_bytes(form.data, form.len));
 }
 
 static bool

@@ -30,7 +30,8 @@ SELECT * FROM pg_temp.owners;
 SELECT q.address, q.port, q.at, topo.node_label(n.type, n.name) AS node, o.ambiguous, o.confidence
 FROM (VALUES ('10.0.0.1'::inet, 443, '2020-11-20 10:30Z'::timestamptz), ('10.0.0.1', 80, '2020-11-20 10:30Z'), ('10.0.0.1', 80, '2020-11-20 11:00Z'),
 			 ('10.0.0.1', 80, '2020-11-20 09:59Z'), ('10.0.0.1', NULL, '2020-11-20 10:30Z'), ('10.0.0.2', 80, '2020-11-20 10:30Z')) q (address, port, at)
-	 LEFT JOIN LATERAL topo.owner('', q.address, q.port, q.at) o ON true LEFT JOIN topo.node n ON n.id = o.node;
+	 LEFT JOIN LATERAL topo.owner('', q.address, q.port, q.at) o ON true LEFT JOIN topo.node n ON n.id = o.node
+ORDER BY q.address, q.port, q.at;
 SELECT n.name FROM topo.owner('vpc-2', '10.0.0.1', 443, now()) o JOIN topo.node n ON n.id = o.node;
 
 -- Another's word does not yield, whatever part of his time is wanted.
