@@ -118,6 +118,7 @@ read_shape(varint_cursor *in, pack_shape *shape)
 	shape->app_confidence = bits & PACK_APP_CONFIDENCE ? read_confidence(in) : shape->confidence;
 	if (bits & PACK_VIA)
 		read_via(in, shape);
+	shape->numbers = 2 + __builtin_popcount(bits & (PACK_COUNTERS | PACK_ZERO));
 }
 
 /* The shape of the window that comes. */
@@ -191,6 +192,22 @@ read_counter(varint_cursor *in)
 	return 0;
 }
 
+/* The buckets of a window whose shape has them. */
+static void
+find_buckets(pack_reader *reader, varint_cursor *in)
+{
+	uint64_t length = varint_read(in);
+
+	if (length > (uint64_t) (in->end - in->next))
+	{
+		fail(in, "ends within a window");
+		return;
+	}
+	reader->buckets = in->next;
+	reader->buckets_length = length;
+	in->next += length;
+}
+
 static void
 read_traffic(pack_reader *reader, varint_cursor *in)
 {
@@ -203,22 +220,12 @@ read_traffic(pack_reader *reader, varint_cursor *in)
 	reader->buckets = NULL;
 	reader->buckets_length = 0;
 	if (bits & PACK_BUCKETS)
-	{
-		uint64_t length = varint_read(in);
-
-		if (length > (uint64_t) (in->end - in->next))
-		{
-			fail(in, "ends within a window");
-			return;
-		}
-		reader->buckets = in->next;
-		reader->buckets_length = length;
-		in->next += length;
-	}
+		find_buckets(reader, in);
 }
 
-static bool
-read_window(pack_reader *reader, varint_cursor *in)
+/* What a window has in common with others, and its ends. */
+static inline bool
+read_head(pack_reader *reader, varint_cursor *in)
 {
 	pack_window *window = &reader->window;
 
@@ -230,9 +237,41 @@ read_window(pack_reader *reader, varint_cursor *in)
 	window->confidence = reader->shape->confidence;
 	window->app_confidence = reader->shape->app_confidence;
 	read_ends(reader, in);
+	return true;
+}
+
+static bool
+read_window(pack_reader *reader, varint_cursor *in)
+{
+	if (!read_head(reader, in))
+		return false;
 	read_times(reader, in);
 	read_traffic(reader, in);
 	return in->problem == NULL;
+}
+
+static bool
+pass_window(pack_reader *reader, varint_cursor *in)
+{
+	if (!read_head(reader, in))
+		return false;
+	varint_skip(in, reader->shape->numbers);
+	if (reader->shape->bits & PACK_BUCKETS)
+		find_buckets(reader, in);
+	return in->problem == NULL;
+}
+
+/* What was read of a window, or of what follows the last, goes into the reader. */
+static inline bool
+finish_window(pack_reader *reader, varint_cursor *in, bool there)
+{
+	if (there)
+		reader->left--;
+	else if (in->problem == NULL && in->next != in->end)
+		fail(in, "has more windows than it says");
+	reader->next = in->next;
+	reader->problem = in->problem;
+	return there;
 }
 
 bool
@@ -241,13 +280,16 @@ pack_reader_next(pack_reader *reader)
 	varint_cursor in = cursor_of(reader);
 	bool there = in.problem == NULL && reader->left > 0 && read_window(reader, &in);
 
-	if (there)
-		reader->left--;
-	else if (in.problem == NULL && in.next != in.end)
-		fail(&in, "has more windows than it says");
-	reader->next = in.next;
-	reader->problem = in.problem;
-	return there;
+	return finish_window(reader, &in, there);
+}
+
+bool
+pack_reader_next_ends(pack_reader *reader)
+{
+	varint_cursor in = cursor_of(reader);
+	bool there = in.problem == NULL && reader->left > 0 && pass_window(reader, &in);
+
+	return finish_window(reader, &in, there);
 }
 
 void

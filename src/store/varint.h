@@ -59,6 +59,19 @@ varint_read(varint_cursor *in)
 	return varint_read_long(in);
 }
 
+/* Pass over so many numbers, without a look at how long they are. */
+static inline void
+varint_skip(varint_cursor *in, int count)
+{
+	const uint8_t *at = in->next;
+
+	while (count > 0 && at < in->end)
+		count -= *at++ < 0x80;
+	if (count > 0 && in->problem == NULL)
+		in->problem = "ends within a window";
+	in->next = at;
+}
+
 /* Small numbers of either sign to small ones without. */
 static inline uint64_t
 zigzag(int64_t number)

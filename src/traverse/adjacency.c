@@ -11,6 +11,7 @@
 #include "traverse/adjacency.h"
 #include "traverse/closed_nodes.h"
 #include "traverse/memory_limit.h"
+#include "traverse/range_edges.h"
 #include "traverse/traverse.h"
 
 #include "miscadmin.h"
@@ -296,23 +297,57 @@ adjacency_from(const edge_scope *scope, int64 start, int32 max_depth)
 }
 
 static void
+gather_range(gathering *edges, const edge_scope *scope)
+{
+	MemoryContext memory =
+		AllocSetContextCreate(CurrentMemoryContext, "edges of a range", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(memory);
+	const range_edges *range = range_edges_read(scope);
+
+	MemoryContextSwitchTo(old);
+	for (uint32 edge = 0; edge < range->count; edge++)
+	{
+		int64 src = range->ids[range->edges[edge].src];
+		int64 dst = range->ids[range->edges[edge].dst];
+
+		if (edge % EDGES_BETWEEN_LOOKS == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (scope->direction & EDGE_OUT)
+			gather(edges, src, dst, range_edge_graphs(range, edge));
+		if (scope->direction & EDGE_IN)
+			gather(edges, dst, src, range_edge_graphs(range, edge));
+	}
+	MemoryContextDelete(memory);
+}
+
+static void
 gather_row(void *context, TupleTableSlot *slot)
 {
 	gather(context, DatumGetInt64(slot->tts_values[0]), DatumGetInt64(slot->tts_values[1]),
 		   (uint64) DatumGetInt64(slot->tts_values[2]));
 }
 
-adjacency *
-adjacency_of_all(edge_scope *scope)
+static void
+gather_live(gathering *edges, edge_scope *scope)
 {
-	gathering edges;
 	query_args args;
 
 	scope->everywhere = true;
 	args = edge_query_args(scope);
-	gathering_init(&edges);
 	query_run(query_prepare(edge_query_text(scope), args.count, args.types, QUERY_ONCE), &args,
-			  gather_row, &edges);
+			  gather_row, edges);
+}
+
+adjacency *
+adjacency_of_all(edge_scope *scope)
+{
+	gathering edges;
+
+	gathering_init(&edges);
+	if (scope->timed)
+		gather_range(&edges, scope);
+	else
+		gather_live(&edges, scope);
 	return lay_out(&edges, scope);
 }
 

@@ -36,8 +36,8 @@ typedef struct adjacency
 extern adjacency *adjacency_from(const edge_scope *scope, int64 start, int32 max_depth);
 
 /*
- * The same for all edges of a scope, in the direction that it has; scope->everywhere is
- * set.  Closed nodes are there, but have no edges, unless the scope goes through them;
+ * The same for all edges of a scope, in the direction that it has; scope->everywhere may
+ * be set.  Closed nodes are there, but have no edges, unless the scope goes through them;
  * so are nodes that the user may not see.
  */
 extern adjacency *adjacency_of_all(edge_scope *scope);

@@ -1,19 +1,18 @@
 /*
  * edge_query.c
- *		The text of the query for a scope's edges where an index look-up of the
- *		adjacency will not do: ranked, or of a range of time.
+ *		The text of the query for a scope's live edges where an index look-up of the
+ *		adjacency will not do: ranked, or all of them.
  *
  * It has three layers.  Innermost, for each graph, the measures of its edges at
  * the level asked for, where a cluster stands for the app it is part of.
  * Around it, for each graph and direction, (near, far, graph, measures): the
- * live adjacency with those measures, or for a range the measured edges
- * themselves.  Outermost these are merged over graphs and types, ranked among
- * the edges of their near node, and cut to the limit.
+ * live adjacency with those measures.  Outermost these are merged over graphs and
+ * types, ranked among the edges of their near node, and cut to the limit.
  *
- * Which windows answer for a range of time, or for what is live, is for
- * topo.window_source() to say, whose text becomes part of the query.
+ * Which windows say what is busy is for topo.window_source() to say, whose text becomes
+ * part of the query.
  *
- * Arguments: $1 frontier (live only), $2 types.
+ * Arguments: $1 frontier, $2 types.
  */
 #include "postgres.h"
 
@@ -66,7 +65,7 @@ ranking(const edge_scope *scope)
 }
 
 static const char WINDOW_SOURCE_QUERY[] =
-	"SELECT topo.window_source(g, coalesce($2, tstzrange(topo.live_since(g.name), NULL)))"
+	"SELECT topo.window_source(g, tstzrange(topo.live_since(g.name), NULL))"
 	" FROM topo.graph g WHERE g.name = $1";
 
 /* Where a text that was found goes. */
@@ -84,16 +83,15 @@ take_text(void *context, TupleTableSlot *slot)
 	sink->text = MemoryContextStrdup(sink->memory, TextDatumGetCString(slot->tts_values[0]));
 }
 
-/* What windows of a graph are read; palloc'd. */
+/* Which windows of a graph say what is busy; palloc'd. */
 static char *
-window_source(const edge_scope *scope, const edge_graph *graph)
+window_source(const edge_graph *graph)
 {
 	text_sink sink = {.memory = CurrentMemoryContext};
 	query_args args = {
-		.count = 2,
-		.types = {TEXTOID, TSTZRANGEOID},
-		.values = {CStringGetTextDatum(graph->name), scope->during},
-		.nulls = {false, !scope->timed},
+		.count = 1,
+		.types = {TEXTOID},
+		.values = {CStringGetTextDatum(graph->name)},
 	};
 
 	query_run(query_prepare(WINDOW_SOURCE_QUERY, args.count, args.types, QUERY_ONCE), &args,
@@ -109,8 +107,8 @@ window_source(const edge_scope *scope, const edge_graph *graph)
 static void
 append_rows(StringInfo text, const edge_scope *scope, const edge_graph *graph)
 {
-	if (scope->timed || scope->order == EDGE_BUSIEST)
-		appendStringInfo(text, "%s w", window_source(scope, graph));
+	if (scope->order == EDGE_BUSIEST)
+		appendStringInfo(text, "%s w", window_source(graph));
 	else
 		appendStringInfo(text, "%s.live_edge w", quote_identifier(graph->schema));
 }
@@ -144,13 +142,6 @@ append_edges(StringInfo text, const edge_scope *scope, int graph, edge_direction
 
 	appendStringInfo(text, "SELECT l.%s AS near, l.%s AS far, " INT64_FORMAT "::bigint AS graph, ",
 					 near, far, (int64) (UINT64CONST(1) << graph));
-	if (scope->timed)
-	{
-		appendStringInfoString(text, "l.m1, l.m2, l.m3 FROM (");
-		append_measured(text, scope, g);
-		appendStringInfoString(text, ") l");
-		return;
-	}
 	appendStringInfoString(text, is_measured(scope) ? "m.m1, m.m2, m.m3" : measures(scope));
 	appendStringInfo(text, " FROM %s.link l", quote_identifier(g->schema));
 	if (is_measured(scope))
@@ -207,8 +198,6 @@ edge_query_text(const edge_scope *scope)
 					 is_ranked(scope) ? ", f.type, f.name" : "");
 	if (is_ranked(scope))
 		appendStringInfo(&text, " WHERE r.rank <= %d", scope->limit);
-	if (scope->timed)
-		appendStringInfoString(&text, " ORDER BY r.near");
 	return text.data;
 }
 

@@ -56,7 +56,7 @@ typedef struct edge_scope
 	bool timed; /* the windows that overlap during, a tstzrange; else live */
 	Datum during;
 
-	bool everywhere; /* live: all edges, not only those at a frontier; edge_query_text() only */
+	bool everywhere; /* all edges, not only those at a frontier; edge_query_text() only */
 
 	int limit; /* edges followed from each node, or -1 */
 	edge_order order;
@@ -101,12 +101,10 @@ extern edge_source *edge_source_open_ranked(const edge_scope *scope);
 extern edge_source *edge_source_open_windows(const edge_scope *scope);
 
 /*
- * A query for (near bigint, far bigint, graphs bigint): the edges of a scope,
+ * A query for (near bigint, far bigint, graphs bigint): the live edges of a scope,
  * merged over graphs and types, and cut to the scope's limit.  Its arguments
- * are those of edge_query_args(), of which $1 is the frontier; a timed query
- * takes no frontier and yields all edges, ordered by near; so does one that is
- * everywhere, without the order.  The text is
- * palloc'd.
+ * are those of edge_query_args(), of which $1 is the frontier, which one that is
+ * everywhere does not take.  The text is palloc'd.
  */
 extern char *edge_query_text(const edge_scope *scope);
 

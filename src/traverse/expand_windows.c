@@ -2,112 +2,143 @@
  * expand_windows.c
  *		The edges that carried traffic in a range of time.
  *
- * Windows are indexed by time alone, so a look-up per frontier would read the
- * whole range at every depth.  Instead the range is read once, when the source
- * is opened, and its distinct edges are held in memory, ordered by their near
- * node: 24 bytes an edge and direction, whatever the number of its windows.
- *
- * Where the time is over before the range is read, there are no edges: from a part
- * of them depths would be wrong.
+ * Windows are indexed by time alone, so a look-up per frontier would read the whole
+ * range at every depth.  Instead the range is read once, when the source is opened
+ * (range_edges.c), and its edges are laid out by their near node, by counting: 4 bytes an
+ * edge, and in both directions only where both are asked for.
  */
 #include "postgres.h"
 
 #include "traverse/expand.h"
 #include "traverse/memory_limit.h"
+#include "traverse/range_edges.h"
+#include "traverse/range_rank.h"
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-typedef struct window_edge
-{
-	int64 near;
-	int64 far;
-	uint64 graphs;
-} window_edge;
+/* Edges between two looks for an interrupt. */
+#define EDGES_BETWEEN_LOOKS 4096
 
 typedef struct windows_source
 {
 	edge_source base;
-	window_edge *edges; /* ordered by near */
-	size_t count;
-	size_t capacity;
-	MemoryContext memory;
+	range_edges *range;
+	uint64 *begin; /* by number of the near node: where its edges begin, and behind them end */
+	uint32 *edges; /* by near node */
 	time_budget *budget;
 } windows_source;
-
-/* Edges between two looks at the clock. */
-#define EDGES_BETWEEN_LOOKS 1024
-
-static void
-hold_edge(void *context, TupleTableSlot *slot)
-{
-	windows_source *source = context;
-	window_edge *edge;
-
-	if (source->count % EDGES_BETWEEN_LOOKS == 0 && time_is_over(source->budget))
-		return;
-	if (source->count == source->capacity)
-	{
-		source->capacity *= 2;
-		source->edges = repalloc_huge(source->edges, source->capacity * sizeof(window_edge));
-		memory_check(source->memory);
-	}
-	edge = &source->edges[source->count++];
-	edge->near = DatumGetInt64(slot->tts_values[0]);
-	edge->far = DatumGetInt64(slot->tts_values[1]);
-	edge->graphs = (uint64) DatumGetInt64(slot->tts_values[2]);
-}
-
-/* Index of the first edge whose near node is not below id. */
-static size_t
-first_edge(const windows_source *source, int64 id)
-{
-	size_t low = 0;
-	size_t high = source->count;
-
-	while (low < high)
-	{
-		size_t middle = low + (high - low) / 2;
-
-		if (source->edges[middle].near < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
 
 static void
 windows_expand(edge_source *base, const int64 *frontier, size_t count, edge_sink sink,
 			   void *context)
 {
-	windows_source *source = (windows_source *) base;
+	const windows_source *source = (const windows_source *) base;
+	const range_edges *range = source->range;
 
 	for (size_t i = 0; i < count; i++)
 	{
+		uint32 near = numbering_find(range->numbers, frontier[i]);
+
 		CHECK_FOR_INTERRUPTS();
 		if (source->budget != NULL && source->budget->over)
 			return;
-		for (size_t e = first_edge(source, frontier[i]);
-			 e < source->count && source->edges[e].near == frontier[i]; e++)
-			sink(context, source->edges[e].near, source->edges[e].far, source->edges[e].graphs);
+		if (near == NUMBERING_NONE)
+			continue;
+		for (uint64 at = source->begin[near]; at < source->begin[near + 1]; at++)
+		{
+			range_edge ends = range->edges[source->edges[at]];
+
+			sink(context, frontier[i], range->ids[ends.src == near ? ends.dst : ends.src],
+				 range_edge_graphs(range, source->edges[at]));
+		}
 	}
+}
+
+/* In begin[node + 2]: how many edges each node has. */
+static void
+count_edges(windows_source *source, edge_direction direction)
+{
+	const range_edges *range = source->range;
+
+	for (uint32 edge = 0; edge < range->count; edge++)
+	{
+		if (edge % EDGES_BETWEEN_LOOKS == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (direction & EDGE_OUT)
+			source->begin[range->edges[edge].src + 2]++;
+		if (direction & EDGE_IN)
+			source->begin[range->edges[edge].dst + 2]++;
+	}
+}
+
+/* From begin[node + 1], where a node's edges begin, to where they end: where the next ones begin.
+ */
+static void
+place_edges(windows_source *source, edge_direction direction)
+{
+	const range_edges *range = source->range;
+
+	for (uint32 edge = 0; edge < range->count; edge++)
+	{
+		if (edge % EDGES_BETWEEN_LOOKS == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (direction & EDGE_OUT)
+			source->edges[source->begin[range->edges[edge].src + 1]++] = edge;
+		if (direction & EDGE_IN)
+			source->edges[source->begin[range->edges[edge].dst + 1]++] = edge;
+	}
+}
+
+static void
+lay_out(windows_source *source, edge_direction direction)
+{
+	uint32 nodes = source->range->node_count;
+	uint64 count = (uint64) source->range->count * (direction == EDGE_BOTH ? 2 : 1);
+
+	source->begin =
+		MemoryContextAllocExtended(CurrentMemoryContext, ((Size) nodes + 2) * sizeof(uint64),
+								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	source->edges = MemoryContextAllocHuge(CurrentMemoryContext, Max(count, 1) * sizeof(uint32));
+	memory_check(CurrentMemoryContext);
+	count_edges(source, direction);
+	for (uint32 node = 0; node < nodes; node++)
+		source->begin[node + 2] += source->begin[node + 1];
+	place_edges(source, direction);
+}
+
+/* Leave at each node the first edges of the scope's order. */
+static void
+cut(windows_source *source, const edge_scope *scope)
+{
+	range_rank *rank = range_rank_create(scope, source->range);
+	uint64 kept = 0;
+	uint64 end = 0;
+
+	for (uint32 node = 0; node < source->range->node_count; node++)
+	{
+		uint64 begin = end;
+		uint32 count;
+
+		end = source->begin[node + 1];
+		count = range_rank_cut(rank, node, source->edges + begin, (uint32) (end - begin));
+		memmove(source->edges + kept, source->edges + begin, count * sizeof(uint32));
+		source->begin[node] = kept;
+		kept += count;
+	}
+	source->begin[source->range->node_count] = kept;
 }
 
 edge_source *
 edge_source_open_windows(const edge_scope *scope)
 {
 	windows_source *source = palloc0(sizeof(windows_source));
-	query_args args = edge_query_args(scope);
-	SPIPlanPtr plan = query_prepare(edge_query_text(scope), args.count, args.types, QUERY_ONCE);
 
 	source->base.expand = windows_expand;
-	source->memory = CurrentMemoryContext;
 	source->budget = scope->budget;
-	source->capacity = 1024;
-	source->edges = palloc(source->capacity * sizeof(window_edge));
-	query_run(plan, &args, hold_edge, source);
-	if (time_is_over(source->budget))
-		source->count = 0;
+	source->range = range_edges_read(scope);
+	lay_out(source, scope->direction);
+	if (scope->limit >= 0)
+		cut(source, scope);
 	return &source->base;
 }

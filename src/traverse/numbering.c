@@ -58,6 +58,14 @@ numbering_number(numbering *numbers, int64 key)
 }
 
 uint32
+numbering_find(const numbering *numbers, int64 key)
+{
+	const numbered_key *entry = numbered_keys_lookup(numbers->keys, key);
+
+	return entry == NULL ? NUMBERING_NONE : entry->number;
+}
+
+uint32
 numbering_count(const numbering *numbers)
 {
 	return numbers->keys->members;

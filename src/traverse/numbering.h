@@ -17,6 +17,10 @@ extern numbering *numbering_create(void);
 /* The number of a key: the next one where it is new. */
 extern uint32 numbering_number(numbering *numbers, int64 key);
 
+/* The number that a key has, or NUMBERING_NONE. */
+#define NUMBERING_NONE UINT32_MAX
+extern uint32 numbering_find(const numbering *numbers, int64 key);
+
 extern uint32 numbering_count(const numbering *numbers);
 
 /*

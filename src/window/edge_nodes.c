@@ -164,17 +164,20 @@ edge_nodes_load_labels(edge_nodes *nodes)
 	pfree(ids);
 }
 
-/* As COLLATE "C" has it. */
-static int
-compare_texts(const void *a, const void *b)
+int
+edge_nodes_compare_labels(const text *left, const text *right)
 {
-	const text *left = *(text *const *) a;
-	const text *right = *(text *const *) b;
 	int llen = VARSIZE_ANY_EXHDR(left);
 	int rlen = VARSIZE_ANY_EXHDR(right);
 	int order = memcmp(VARDATA_ANY(left), VARDATA_ANY(right), Min(llen, rlen));
 
 	return order != 0 ? order : (llen > rlen) - (llen < rlen);
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return edge_nodes_compare_labels(*(text *const *) a, *(text *const *) b);
 }
 
 bool

@@ -41,6 +41,9 @@ extern const edge_node *edge_nodes_find(const edge_nodes *nodes, int64 id);
 /* Look up how the nodes are written, of all that were remembered. */
 extern void edge_nodes_load_labels(edge_nodes *nodes);
 
+/* Which of two labels comes first, as COLLATE "C" has it: below 0, 0 or above. */
+extern int edge_nodes_compare_labels(const text *left, const text *right);
+
 /* The labels of some of them as text[], in order; false: none of them is there. */
 extern bool edge_nodes_labels(const edge_nodes *nodes, const int64 *ids, uint32 count,
 							  Datum *labels);
