@@ -23,6 +23,9 @@
 
 #define FIRST_ROOM 1024
 
+/* By so much arrays grow: large ones are moved without being copied. */
+#define GROWTH_SHARE 8
+
 /* Edges between two looks for an interrupt. */
 #define EDGES_BETWEEN_LOOKS 4096
 
@@ -80,8 +83,7 @@ node_number(gathering *g, int64 id)
 static inline uint32
 hash_edge(range_edge edge)
 {
-	return (uint32) ((((uint64) edge.src << 32 | edge.dst) * UINT64CONST(0x9E3779B97F4A7C15)) >>
-					 32);
+	return murmurhash32(edge.src * 0x9E3779B9u ^ edge.dst);
 }
 
 /* The slot of an edge, or the free one where it would be. */
@@ -99,6 +101,18 @@ find_slot(const gathering *g, range_edge edge)
 			break;
 		at = (at + 1) & mask;
 	}
+	return &g->slots[at];
+}
+
+/* The free slot for an edge that has none. */
+static uint32 *
+free_slot(const gathering *g, range_edge edge)
+{
+	uint32 mask = g->slot_count - 1;
+	uint32 at = hash_edge(edge) & mask;
+
+	while (g->slots[at] != 0)
+		at = (at + 1) & mask;
 	return &g->slots[at];
 }
 
@@ -123,22 +137,22 @@ double_slots(gathering *g)
 	{
 		if (edge % EDGES_BETWEEN_LOOKS == 0)
 			CHECK_FOR_INTERRUPTS();
-		*find_slot(g, g->range->edges[edge]) = edge + 1;
+		*free_slot(g, g->range->edges[edge]) = edge + 1;
 	}
 }
 
+/* Give edges so much room, which is not less than they take. */
 static void
-grow(gathering *g)
+resize(gathering *g, uint32 room)
 {
 	range_edges *range = g->range;
 
-	g->room += g->room / 2;
+	g->room = room;
 	range->edges = repalloc_huge(range->edges, g->room * sizeof(range_edge));
 	if (range->graphs != NULL)
 		range->graphs = repalloc_huge(range->graphs, g->room * sizeof(uint64));
 	if (range->measures != NULL)
 		range->measures = repalloc_huge(range->measures, g->room * sizeof(range_measures));
-	memory_check(g->memory);
 }
 
 static uint32
@@ -147,7 +161,10 @@ make_edge(gathering *g, range_edge edge)
 	range_edges *range = g->range;
 
 	if (range->count == g->room)
-		grow(g);
+	{
+		resize(g, g->room + Max(g->room / GROWTH_SHARE, FIRST_ROOM));
+		memory_check(g->memory);
+	}
 	if (range->count >= g->slot_count / 4 * 3)
 		double_slots(g);
 	range->edges[range->count] = edge;
@@ -156,7 +173,7 @@ make_edge(gathering *g, range_edge edge)
 	if (range->measures != NULL)
 		range->measures[range->count] =
 			(range_measures){.of = {g->scope->order == EDGE_LATEST ? PG_INT64_MIN : 0}};
-	*find_slot(g, edge) = range->count + 1;
+	*free_slot(g, edge) = range->count + 1;
 	return range->count++;
 }
 
@@ -343,6 +360,7 @@ range_edges_read(const edge_scope *scope)
 	begin(&g);
 	read_graphs(&g);
 	pfree(g.slots);
+	resize(&g, Max(range->count, 1));
 	if (time_is_over(scope->budget))
 		range->count = 0;
 	range->nodes = edge_nodes_create(scope->level == 'a');

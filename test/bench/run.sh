@@ -12,6 +12,7 @@
 #				from a million clients; time and memory
 #	windows		what windows of that map take to store, and how fast they answer
 #	dashboard	a panel of its last three hours, as time passes
+#	travel		traversal of its ranges of time, against WITH RECURSIVE over topo.edges()
 #	traverse	against WITH RECURSIVE, on a map of 8,000 nodes and 161,000 edges
 #	rmat		the same and plain C, on a graph of a million nodes and ten million edges
 #
@@ -78,8 +79,13 @@ part_dashboard() {
 	PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/windows.sh" dashboard
 }
 
+part_travel() {
+	say "travel: traversal of ranges of time"
+	PGHOST=$FLEET_DIR/bench PGUSER=postgres PGDATABASE=postgres PATH=$BINDIR:$PATH "$HERE/windows.sh" travel
+}
+
 fleet_init bench topo-bench$$-
 start_server
-for part in ${*:-capture kafka resolve traverse rmat windows dashboard}; do
+for part in ${*:-capture kafka resolve traverse rmat windows dashboard travel}; do
 	"part_$part"
 done

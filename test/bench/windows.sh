@@ -1,7 +1,8 @@
 #!/bin/sh
 # Prints what windows of a graph of 8,000 nodes and 161,000 edges take, and how fast
 # they answer; as "windows.sh dashboard", how fast a panel of it that shows the last
-# hours is, again and again.  PGHOST, PGPORT, PGUSER and PGDATABASE say where; that database needs the
+# hours is, again and again; as "windows.sh travel", how fast its ranges of time are
+# traversed.  PGHOST, PGPORT, PGUSER and PGDATABASE say where; that database needs the
 # extension, and no graph "bench".  What it makes there is gone when it ends.
 # WINDOW_MINUTES (4 to 60) says for how many minutes it is filled.
 set -eu

@@ -67,6 +67,46 @@ what_is_packed_is_read_back(void **unused)
 	free(samples);
 }
 
+/* What pack_reader_next_ends() reads of a window. */
+static void
+assert_ends(const pack_window *window, const sample *s)
+{
+	assert_int_equal(window->src, s->window.src);
+	assert_int_equal(window->dst, s->window.dst);
+	assert_int_equal(window->has_endpoint, s->window.has_endpoint);
+	assert_int_equal(window->endpoint, s->window.endpoint);
+	assert_int_equal(window->type, s->window.type);
+}
+
+static void
+ends_are_read_without_times_and_traffic(void **unused)
+{
+	sample *samples = calloc(MOST, sizeof(sample));
+	pack_writer *writer = pack_writer_make(SAMPLE_BEGIN, SAMPLE_LENGTH, sketch_allocator_malloc);
+	uint64_t state = 11;
+
+	for (int round = 0; round < 400; round++)
+	{
+		int count = fill_all(samples, &state);
+		size_t length;
+		uint8_t *bytes = samples_pack(writer, samples, count, &length);
+		pack_reader reader;
+
+		pack_reader_open(&reader, bytes, length);
+		for (int i = 0; i < count; i++)
+		{
+			assert_true(pack_reader_next_ends(&reader));
+			assert_ends(&reader.window, &samples[i]);
+		}
+		assert_false(pack_reader_next_ends(&reader));
+		assert_null(reader.problem);
+		free(bytes);
+		samples_clear(samples, count);
+	}
+	pack_writer_free(writer);
+	free(samples);
+}
+
 /* Read all that there is; NULL, or what is wrong. */
 static const char *
 read_all(const uint8_t *bytes, size_t length)
@@ -94,6 +134,22 @@ read_all(const uint8_t *bytes, size_t length)
 	return problem;
 }
 
+/* The same, of ends only. */
+static const char *
+read_all_ends(const uint8_t *bytes, size_t length)
+{
+	uint8_t *copy = malloc(length > 0 ? length : 1);
+	pack_reader reader;
+
+	if (length > 0)
+		memcpy(copy, bytes, length);
+	pack_reader_open(&reader, copy, length);
+	while (pack_reader_next_ends(&reader))
+		;
+	free(copy);
+	return reader.problem;
+}
+
 static void
 damaged_packs_are_read_safely_and_mostly_refused(void **unused)
 {
@@ -115,8 +171,10 @@ damaged_packs_are_read_safely_and_mostly_refused(void **unused)
 
 			bytes[at] = (uint8_t) next_random(&state);
 			refused += read_all(bytes, length) != NULL;
+			(void) read_all_ends(bytes, length);
 			bytes[at] = kept;
 			assert_true(read_all(bytes, next_random(&state) % length) != NULL);
+			assert_true(read_all_ends(bytes, next_random(&state) % length) != NULL);
 		}
 		free(bytes);
 		samples_clear(samples, count);
@@ -186,6 +244,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_packed_is_read_back),
+		cmocka_unit_test(ends_are_read_without_times_and_traffic),
 		cmocka_unit_test(damaged_packs_are_read_safely_and_mostly_refused),
 		cmocka_unit_test(each_way_to_be_wrong_is_told),
 		cmocka_unit_test(an_edge_of_the_network_takes_few_bytes),
