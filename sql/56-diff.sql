@@ -44,6 +44,12 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.seconds_answered(topo.graph, tstzrange) IS 'how long the windows are, as far as they are kept and past, that answer for a range';
 
+CREATE FUNCTION topo.gone_nodes(ids bigint[]) RETURNS SETOF bigint
+LANGUAGE sql STABLE STRICT PARALLEL SAFE ROWS 10
+SET search_path = pg_catalog, topo, pg_temp
+AS $$ SELECT i FROM unnest(ids) i WHERE NOT EXISTS (SELECT FROM topo.node n WHERE n.id = i) $$;
+COMMENT ON FUNCTION topo.gone_nodes(bigint[]) IS 'which of these nodes there are no more, for nobody: row security does not make a node gone';
+
 CREATE FUNCTION topo.changes(before tstzrange, after tstzrange, graphs text[], level text, least_change double precision)
 RETURNS TABLE (change text, source text, target text, graph text, summary text,
 			   requests_per_s_before double precision, requests_per_s_after double precision,
@@ -79,5 +85,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.diff(tstzrange, tstzrange, text[], text, double precision) IS
 'what changed from one range of time to another: edges and, with a target of NULL, nodes that were added or removed, and edges that changed, of each graph.
+A node that was deleted since is written gone:number, by its number in the windows; one that row security hides is not told of, nor are its edges.
 summary says what, for people; the readings of both ranges are by second, shares from 0 to 1, NULL where there is nothing to tell of.
 An edge has changed where requests, errors, latency, connections, failed ones or bytes differ by more than chance, and are at least least_change times as much, or as little (latency: half of that)';

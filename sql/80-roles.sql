@@ -59,6 +59,8 @@ GRANT INSERT, UPDATE, DELETE ON topo.identity_rule TO topo_admin;
 GRANT UPDATE (enabled) ON topo.source TO topo_admin;
 
 -- Records may be of times that have no partition yet.
+-- which nodes are hidden from a user is not which are gone
+ALTER FUNCTION topo.gone_nodes(bigint[]) SECURITY DEFINER;
 ALTER FUNCTION topo.ensure_partitions(text, interval, tstzrange) SECURITY DEFINER;
 ALTER FUNCTION topo.ensure_span_partitions(tstzrange) SECURITY DEFINER;
 REVOKE EXECUTE ON FUNCTION topo.ensure_partitions(text, interval, tstzrange), topo.ensure_span_partitions(tstzrange) FROM PUBLIC;

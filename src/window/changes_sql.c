@@ -189,7 +189,10 @@ note_node(comparison *c, const merged_edge *edge, int64 id, int64 peer)
 	node->callees += edge->src == id && peer != id;
 }
 
-/* Edges of nodes that the caller may not see, or that are gone, are not told of. */
+/*
+ * Edges of nodes that the caller may not see are not told of, nor do they count.  That a
+ * node was deleted hides nothing.
+ */
 static void
 visit_edge(void *context, merged_edge *edge)
 {
@@ -288,6 +291,7 @@ compare_graph(comparison *c, int number)
 		window_merge_range(&c->merge, &origin, &c->during[range]);
 	}
 	edge_nodes_load_labels(c->merge.nodes);
+	edge_nodes_label_gone(c->merge.nodes);
 	edge_table_each(c->merge.edges, visit_edge, c);
 	put_nodes(c);
 }

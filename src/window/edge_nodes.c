@@ -119,6 +119,9 @@ edge_nodes_find(const edge_nodes *nodes, int64 id)
 static const char LABELS_QUERY[] =
 	"SELECT n.id, topo.node_label(n.type, n.name) FROM topo.node n WHERE n.id = ANY ($1)";
 
+static const char GONE_QUERY[] =
+	"SELECT g.id, pg_catalog.format('gone:%s', g.id) FROM topo.gone_nodes($1) g (id)";
+
 static void
 take_label(void *context, TupleTableSlot *slot)
 {
@@ -141,10 +144,11 @@ load_some(edge_nodes *nodes, SPIPlanPtr plan, const int64 *ids, size_t count)
 	pfree(DatumGetPointer(args.values[0]));
 }
 
-void
-edge_nodes_load_labels(edge_nodes *nodes)
+/* Ask, with a query of (id, label), for the labels of all nodes that have none. */
+static void
+load_lacking(edge_nodes *nodes, const char *query)
 {
-	SPIPlanPtr plan = query_prepare(LABELS_QUERY, 1, (Oid[]){INT8ARRAYOID}, QUERY_ONCE);
+	SPIPlanPtr plan = query_prepare(query, 1, (Oid[]){INT8ARRAYOID}, QUERY_ONCE);
 	int64 *ids = palloc(QUERY_CHUNK * sizeof(int64));
 	size_t count = 0;
 	node_table_iterator iterator;
@@ -153,6 +157,8 @@ edge_nodes_load_labels(edge_nodes *nodes)
 	node_table_start_iterate(nodes->seen, &iterator);
 	while ((node = node_table_iterate(nodes->seen, &iterator)) != NULL)
 	{
+		if (node->label != NULL)
+			continue;
 		ids[count++] = node->id;
 		if (count < QUERY_CHUNK)
 			continue;
@@ -162,6 +168,18 @@ edge_nodes_load_labels(edge_nodes *nodes)
 	if (count > 0)
 		load_some(nodes, plan, ids, count);
 	pfree(ids);
+}
+
+void
+edge_nodes_load_labels(edge_nodes *nodes)
+{
+	load_lacking(nodes, LABELS_QUERY);
+}
+
+void
+edge_nodes_label_gone(edge_nodes *nodes)
+{
+	load_lacking(nodes, GONE_QUERY);
 }
 
 int

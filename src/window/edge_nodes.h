@@ -41,6 +41,12 @@ extern const edge_node *edge_nodes_find(const edge_nodes *nodes, int64 id);
 /* Look up how the nodes are written, of all that were remembered. */
 extern void edge_nodes_load_labels(edge_nodes *nodes);
 
+/*
+ * Have those that were deleted since written "gone:" and their number; after the others'
+ * labels were looked up.  What row security hides has no label still.
+ */
+extern void edge_nodes_label_gone(edge_nodes *nodes);
+
 /* Which of two labels comes first, as COLLATE "C" has it: below 0, 0 or above. */
 extern int edge_nodes_compare_labels(const text *left, const text *right);
 

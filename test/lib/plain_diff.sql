@@ -81,6 +81,15 @@ $$;
 -- The comparison
 --
 
+-- Who has no row here is gone, whatever row security hides.
+CREATE TEMP VIEW every_node AS SELECT id FROM topo.node;
+
+-- How a node is told of; NULL: it is not.
+CREATE FUNCTION pg_temp.told_as(node bigint) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce((SELECT topo.node_label(n.type, n.name) FROM topo.node n WHERE n.id = told_as.node),
+					CASE WHEN told_as.node NOT IN (SELECT id FROM every_node) THEN 'gone:' || told_as.node END)
+$$;
+
 -- Both maps of one graph, side by side.
 CREATE FUNCTION pg_temp.plain_pairs(graph topo.graph, before tstzrange, after tstzrange, level "char")
 RETURNS TABLE (change text, src bigint, dst bigint, b topo.traffic, b_s double precision, a topo.traffic, a_s double precision) LANGUAGE sql AS $$
@@ -96,27 +105,28 @@ CREATE FUNCTION pg_temp.plain_diff(before tstzrange, after tstzrange, graphs tex
 		SELECT d.graph, d.source, d.target, ARRAY(SELECT split_part(r, ' ', 1) FROM unnest(string_to_array(d.summary, ', ')) r) AS readings
 		FROM topo.diff(before, after, graphs, level) d WHERE d.change = 'changed'
 	), pair AS MATERIALIZED (
-		SELECT (g.g).name AS graph, p.* FROM (SELECT g FROM topo.graphs_asked(graphs) g) g, pg_temp.plain_pairs(g.g, before, after, topo.level_code(level)) p
+		SELECT * FROM (
+			SELECT (g.g).name AS graph, p.*, pg_temp.told_as(p.src) AS source, pg_temp.told_as(p.dst) AS target
+			FROM (SELECT g FROM topo.graphs_asked(graphs) g) g, pg_temp.plain_pairs(g.g, before, after, topo.level_code(level)) p OFFSET 0) p
+		WHERE p.source IS NOT NULL AND p.target IS NOT NULL
 	), node AS (
-		SELECT CASE WHEN bool_and(p.b IS NULL) THEN 'added' ELSE 'removed' END AS change, p.graph, n.id,
+		SELECT CASE WHEN bool_and(p.b IS NULL) THEN 'added' ELSE 'removed' END AS change, p.graph, n.id, min(n.label) AS label,
 			   count(*) FILTER (WHERE n.called AND n.peer <> n.id) AS callers, count(*) FILTER (WHERE NOT n.called AND n.peer <> n.id) AS callees
-		FROM pair p CROSS JOIN LATERAL (VALUES (p.src, p.dst, false), (p.dst, p.src, true)) n (id, peer, called)
+		FROM pair p CROSS JOIN LATERAL (VALUES (p.src, p.source, p.dst, false), (p.dst, p.target, p.src, true)) n (id, label, peer, called)
 		GROUP BY p.graph, n.id
 		HAVING bool_and(p.b IS NULL) OR bool_and(p.a IS NULL)
 	), row AS (
-		SELECT coalesce(p.change, 'changed') AS change, l.source, l.target, p.graph,
+		SELECT coalesce(p.change, 'changed') AS change, p.source, p.target, p.graph,
 			   CASE p.change WHEN 'added' THEN pg_temp.presence_text('added', p.a, p.a_s, p.b_s)
 							 WHEN 'removed' THEN pg_temp.presence_text('removed', p.b, p.b_s, p.a_s)
 							 ELSE pg_temp.change_text(t.readings, p.b, p.b_s, p.a, p.a_s) END AS summary, p.b, p.b_s, p.a, p.a_s
-		FROM pair p JOIN topo.node s ON s.id = p.src JOIN topo.node d ON d.id = p.dst
-			 CROSS JOIN LATERAL (SELECT topo.node_label(s.type, s.name) AS source, topo.node_label(d.type, d.name) AS target) l
-			 LEFT JOIN told t ON t.graph = p.graph AND t.source = l.source AND t.target = l.target
+		FROM pair p LEFT JOIN told t ON t.graph = p.graph AND t.source = p.source AND t.target = p.target
 		WHERE p.change IS NOT NULL OR t.graph IS NOT NULL
 		UNION ALL
-		SELECT n.change, topo.node_label(s.type, s.name), NULL, n.graph,
+		SELECT n.change, n.label, NULL, n.graph,
 			   format('%s node: %s', CASE n.change WHEN 'added' THEN 'new' ELSE 'gone' END,
 					  concat_ws(', ', 'called by ' || nullif(n.callers, 0), 'calls ' || nullif(n.callees, 0))), NULL, NULL, NULL, NULL
-		FROM node n JOIN topo.node s ON s.id = n.id
+		FROM node n
 	)
 	SELECT ROW(r.change, r.source, r.target, r.graph, r.summary, topo.requests(r.b) / r.b_s, topo.requests(r.a) / r.a_s,
 			   pg_temp.share(topo.errors(r.b), topo.requests(r.b)), pg_temp.share(topo.errors(r.a), topo.requests(r.a)),

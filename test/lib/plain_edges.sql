@@ -10,11 +10,11 @@ BEGIN
 		SELECT %2$s, %3$s, topo.merge(w.traffic), min(w.first_seen), max(w.last_seen),
 			   coalesce(array_agg(DISTINCT array_to_string(w.via, ' ')) FILTER (WHERE w.via IS NOT NULL), '{}'),
 			   max(%4$s), array_agg(DISTINCT w.endpoint) FILTER (WHERE w.endpoint IS NOT NULL)
-		FROM %1$s w JOIN topo.node s ON s.id = w.src JOIN topo.node d ON d.id = w.dst
+		FROM %1$s w LEFT JOIN topo.node s ON s.id = w.src LEFT JOIN topo.node d ON d.id = w.dst
 		GROUP BY 1, 2
 		$windows$, topo.window_source(graph, during),
-		CASE level WHEN 'c' THEN 'w.src' ELSE 'topo.app_of(s)' END,
-		CASE level WHEN 'c' THEN 'w.dst' ELSE 'topo.app_of(d)' END,
+		CASE level WHEN 'c' THEN 'w.src' ELSE 'coalesce(topo.app_of(s), w.src)' END,
+		CASE level WHEN 'c' THEN 'w.dst' ELSE 'coalesce(topo.app_of(d), w.dst)' END,
 		CASE level WHEN 'c' THEN 'w.confidence' ELSE 'coalesce(w.app_confidence, w.confidence)' END);
 END
 $$;

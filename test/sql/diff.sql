@@ -52,6 +52,13 @@ FROM span \g /dev/null
 SELECT d.change, d.source, d.target, d.summary FROM span, topo.diff(before, after, '{trace}') d;
 SELECT d.change, d.source, d.target, d.summary FROM span, topo.diff(before, after, '{trace}', 'cluster') d;
 
+-- A node that was deleted since: its edges are told of, with its number for the name that nobody knows any more.
+SAVEPOINT whole;
+CREATE TEMP TABLE deleted AS SELECT id FROM topo.node WHERE type = 'cluster' AND name = 'shop-v1';
+DELETE FROM topo.node WHERE id = (SELECT id FROM deleted);
+SELECT d.change, regexp_replace(d.source, '^gone:' || id || '$', 'gone:#') AS source, regexp_replace(d.target, '^gone:' || id || '$', 'gone:#') AS target, d.summary FROM span, deleted, topo.diff(before, after, '{trace}', 'cluster') d;
+ROLLBACK TO whole;
+
 -- What is only chance is no change: two draws of the same, from edges of few calls and of many.
 SELECT topo.create_graph('chance', '{"retention": "infinite"}');
 SELECT topo.ensure_partitions('chance', '1 minute', '[2020-11-20 10:00Z,2020-11-20 12:00Z)'), pg_temp.node(VARIADIC ARRAY(SELECT 'n' || i FROM generate_series(0, 400) i)) > 0;

@@ -22,6 +22,27 @@ SET hash_mem_multiplier = 1;
 SELECT * FROM pg_temp.compared_diff('[2020-11-20,2020-11-22)', '[2020-11-22,2020-11-22 12:30Z)', '{network,ipc,trace,own}', 'cluster');
 RESET work_mem;
 RESET hash_mem_multiplier;
+-- That nodes were deleted since hides nothing of them: they are told of by number.
+SAVEPOINT whole;
+DELETE FROM topo.node WHERE type IN ('address', 'way') OR name IN ('e', 'lone');
+SELECT count(*) FILTER (WHERE d.source LIKE 'gone:%') > 0 AS sources, count(*) FILTER (WHERE d.target LIKE 'gone:%') > 0 AS targets
+FROM topo.diff('[2020-11-20,2020-11-21)', '[2020-11-22 12:00Z,2020-11-22 12:10Z)', '{network,ipc,trace,own}', 'cluster') d;
+SELECT l.level, d.* FROM (VALUES ('app'), ('cluster')) l (level), LATERAL pg_temp.compared_diff('[2020-11-20,2020-11-21)', '[2020-11-22 12:00Z,2020-11-22 12:10Z)', '{network,ipc,trace,own}', l.level) d;
+-- What row security hides is not told of, by name or number, nor is it counted.
+CREATE ROLE diff_reader;
+GRANT topo_reader TO diff_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA pg_temp TO diff_reader;
+ALTER TABLE topo.node ENABLE ROW LEVEL SECURITY;
+CREATE POLICY others ON topo.node FOR SELECT TO diff_reader USING (name NOT IN ('a', 'f', 'b-1'));
+SET ROLE diff_reader;
+SELECT l.level, d.* FROM (VALUES ('app'), ('cluster')) l (level), LATERAL pg_temp.compared_diff('[2020-11-20,2020-11-21)', '[2020-11-22 12:00Z,2020-11-22 12:10Z)', '{network,ipc,trace,own}', l.level) d;
+SELECT count(*) > 0 AS told, count(*) FILTER (WHERE n.name IN ('a', 'f', 'b-1')) AS hidden
+FROM topo.diff('[2020-11-20,2020-11-21)', '[2020-11-22 12:00Z,2020-11-22 12:10Z)', '{network,ipc,trace,own}', 'cluster') d, LATERAL unnest(ARRAY[d.source, d.target]) t (label), topo.node_key(t.label) n;
+-- the numbers of what is hidden are those of a view whose owner sees all
+SELECT count(*) AS hidden
+FROM topo.diff('[2020-11-20,2020-11-21)', '[2020-11-22 12:00Z,2020-11-22 12:10Z)', '{network,ipc,trace,own}', 'cluster') d, LATERAL unnest(ARRAY[d.source, d.target]) t (label)
+WHERE split_part(t.label, 'gone:', 2) IN (SELECT id::text FROM every_node);
+ROLLBACK TO whole;
 -- Readings of any size.
 SELECT count(pg_temp.saw('own', 'e', 'f', topo.traffic(requests => r, errors => r / 3, connections => r / 7, failed => r / 11, bytes_sent => r * 1000, latency_ms => ARRAY[power(1.37, n)::float8, 1.0 / n]),
 						 '2020-11-22 13:00Z'::timestamptz + n * interval '1 minute'))
