@@ -289,8 +289,8 @@ static void
 begin(gathering *g)
 {
 	range_edges *range = g->range;
+	MemoryContext old = MemoryContextSwitchTo(g->memory);
 
-	g->memory = CurrentMemoryContext;
 	g->room = g->node_room = FIRST_ROOM;
 	range->numbers = numbering_create();
 	range->ids = palloc(g->node_room * sizeof(int64));
@@ -308,6 +308,7 @@ begin(gathering *g)
 		g->type_count = ArrayGetNItems(ARR_NDIM(types), ARR_DIMS(types));
 		g->last_wanted = g->type_count > 0 && has_type(g, g->last_type);
 	}
+	MemoryContextSwitchTo(old);
 }
 
 /* Have apps stand for their clusters; edges cannot be looked up any more. */
@@ -339,7 +340,7 @@ read_graphs(gathering *g)
 		.pack = gather_pack,
 		.row = gather_row,
 		.context = g,
-		.stop = scope->budget != NULL ? &scope->budget->over : NULL,
+		.stop = time_is_bounded(scope->budget) ? &scope->budget->over : NULL,
 	};
 
 	for (int graph = 0; graph < scope->graph_count; graph++)
@@ -354,7 +355,13 @@ range_edges *
 range_edges_read(const edge_scope *scope)
 {
 	range_edges *range = palloc0(sizeof(*range));
-	gathering g = {.range = range, .scope = scope};
+	gathering g = {
+		.range = range,
+		.scope = scope,
+		/* what is held to read windows is not the search's */
+		.memory =
+			AllocSetContextCreate(CurrentMemoryContext, "edges of a range", ALLOCSET_DEFAULT_SIZES),
+	};
 
 	Assert(scope->timed);
 	begin(&g);
@@ -366,6 +373,6 @@ range_edges_read(const edge_scope *scope)
 	range->nodes = edge_nodes_create(scope->level == 'a');
 	if (scope->level == 'a')
 		merge_into_apps(&g);
-	memory_check(g.memory);
+	memory_check(CurrentMemoryContext);
 	return range;
 }

@@ -19,11 +19,18 @@ typedef struct time_budget
 	bool over;            /* somebody saw that it has passed */
 } time_budget;
 
+/* Whether there is a time at which it is over. */
+static inline bool
+time_is_bounded(const time_budget *budget)
+{
+	return budget != NULL && budget->deadline != DT_NOEND;
+}
+
 /* Whether the time is over; NULL never is. */
 static inline bool
 time_is_over(time_budget *budget)
 {
-	if (budget == NULL || budget->deadline == DT_NOEND)
+	if (!time_is_bounded(budget))
 		return false;
 	if (!budget->over)
 		budget->over = GetCurrentTimestamp() >= budget->deadline;
