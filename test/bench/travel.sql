@@ -64,20 +64,29 @@ BEGIN
 	RETURN rows;
 END
 $$;
-CREATE TEMP TABLE figure (range integer, during text, k integer, contender text, ms numeric, nodes bigint);
-CREATE PROCEDURE pg_temp.measure(range integer, name text, during tstzrange) LANGUAGE plpgsql AS $$
+CREATE TEMP TABLE figure (range integer, during text, remembered boolean, k integer, contender text, ms numeric, nodes bigint);
+CREATE PROCEDURE pg_temp.measure_once(range integer, name text, during tstzrange, remembered boolean) LANGUAGE plpgsql AS $$
 DECLARE
 	start timestamptz;
 	nodes bigint;
 	asked record;
 BEGIN
+	PERFORM set_config('topology.use_memos', remembered::text, false);
+	-- what can be remembered is made by the second question
+	PERFORM pg_temp.run_once('reachable_count', 'bench-0100', 1, during) FROM generate_series(1, 2);
 	FOR asked IN
 		SELECT r, k, s, c FROM generate_series(1, 3) r, generate_series(1, 4) k, unnest('{bench-0100,bench-4000}'::text[]) s, unnest('{traverse,recursive,reachable_count}'::text[]) c
 	LOOP
 		start := clock_timestamp();
 		nodes := pg_temp.run_once(asked.c, asked.s, asked.k, during);
-		INSERT INTO figure VALUES (range, name, asked.k, asked.c, 1000 * extract(epoch FROM clock_timestamp() - start), nodes);
+		INSERT INTO figure VALUES (range, name, remembered, asked.k, asked.c, 1000 * extract(epoch FROM clock_timestamp() - start), nodes);
 	END LOOP;
+END
+$$;
+CREATE PROCEDURE pg_temp.measure(range integer, name text, during tstzrange) LANGUAGE plpgsql AS $$
+BEGIN
+	CALL pg_temp.measure_once(range, name, during, false);
+	CALL pg_temp.measure_once(range, name, during, true);
 END
 $$;
 CALL pg_temp.measure(1, '1 hour, rolled up', '[2026-01-05 11:00Z,2026-01-05 12:00Z)');
@@ -85,17 +94,21 @@ CALL pg_temp.measure(2, '1 hour, of minutes', '[2026-01-05 12:30Z,2026-01-05 13:
 CALL pg_temp.measure(3, '3 hours: 2, and 60 minutes', '[2026-01-05 10:30Z,2026-01-05 13:30Z)');
 CALL pg_temp.measure(4, '1 day', '[2026-01-04 00:00Z,2026-01-05 00:00Z)');
 
-\echo Medians of 2 start nodes and 3 rounds; 8,000 nodes, 161,000 edges; ms, beside WITH RECURSIVE over topo.edges() of the same range
-SELECT f.during, f.k, max(f.nodes) AS most_nodes, round(t.ms) AS traverse, round(c.ms) AS reachable_count, round(r.ms) AS "WITH RECURSIVE", round(r.ms / t.ms, 1) AS ratio
-FROM (SELECT range, during, k, max(nodes) AS nodes FROM figure GROUP BY 1, 2, 3) f,
-	 LATERAL (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY g.ms) AS ms FROM figure g WHERE g.range = f.range AND g.k = f.k AND g.contender = 'traverse') t,
-	 LATERAL (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY g.ms) AS ms FROM figure g WHERE g.range = f.range AND g.k = f.k AND g.contender = 'reachable_count') c,
-	 LATERAL (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY g.ms) AS ms FROM figure g WHERE g.range = f.range AND g.k = f.k AND g.contender = 'recursive') r
-GROUP BY f.range, f.during, f.k, t.ms, c.ms, r.ms ORDER BY f.range, f.k;
+\echo Medians of 2 start nodes and 3 rounds; 8,000 nodes, 161,000 edges; ms, beside WITH RECURSIVE over topo.edges() of the same range: from the tables, and with what is remembered
+CREATE FUNCTION pg_temp.median(of_range integer, of_k integer, of_contender text, of_remembered boolean) RETURNS numeric LANGUAGE sql AS $$
+	SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY f.ms) FROM figure f
+	WHERE f.range = of_range AND f.k = of_k AND f.contender = of_contender AND f.remembered = of_remembered
+$$;
+SELECT f.during, f.k, max(f.nodes) AS nodes, round(pg_temp.median(f.range, f.k, 'traverse', false)) AS traverse, round(pg_temp.median(f.range, f.k, 'reachable_count', false)) AS count,
+	   round(pg_temp.median(f.range, f.k, 'recursive', false)) AS "recursive", round(pg_temp.median(f.range, f.k, 'recursive', false) / pg_temp.median(f.range, f.k, 'traverse', false), 1) AS ratio,
+	   round(pg_temp.median(f.range, f.k, 'traverse', true)) AS traverse_again, round(pg_temp.median(f.range, f.k, 'reachable_count', true)) AS count_again,
+	   round(pg_temp.median(f.range, f.k, 'recursive', true)) AS recursive_again, round(pg_temp.median(f.range, f.k, 'recursive', true) / pg_temp.median(f.range, f.k, 'traverse', true), 1) AS ratio_again
+FROM figure f GROUP BY f.range, f.during, f.k ORDER BY f.range, f.k;
 -- all contenders reach the same
 SELECT count(*) AS otherwise FROM (SELECT DISTINCT range, k, contender, nodes FROM figure) f
 	 WHERE NOT EXISTS (SELECT FROM figure o WHERE o.range = f.range AND o.k = f.k AND o.contender = 'recursive' AND o.nodes = f.nodes) \gset
+SELECT :otherwise > 0 AS otherwise \gset
 \if :otherwise
 \warn the contenders disagree
-\quit 3
+\quit
 \endif
