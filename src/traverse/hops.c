@@ -8,6 +8,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/numeric.h"
 
 #define HOPS_MAX 64
@@ -161,6 +162,25 @@ hops_read(traverse_request *request, Jsonb *steps)
 	request->max_depth = request->hop_count;
 }
 
+/* Whether two steps follow the same edges. */
+static bool
+follow_alike(const edge_scope *a, const edge_scope *b)
+{
+	return a->direction == b->direction && a->limit == b->limit && a->order == b->order &&
+		   a->typed == b->typed && (!a->typed || datumIsEqual(a->types, b->types, false, -1));
+}
+
+/* The source for a step: that of a step before it, if it is the same, since to open it may be to
+ * read a range of time. */
+static edge_source *
+open_source(const traverse_request *request, const traverse_step *steps, int step)
+{
+	for (int before = 0; before < step; before++)
+		if (follow_alike(&request->hops[before].scope, &request->hops[step].scope))
+			return steps[before].source;
+	return edge_source_open_lazily(&request->hops[step].scope);
+}
+
 traverse_step *
 hops_open(const traverse_request *request)
 {
@@ -168,7 +188,7 @@ hops_open(const traverse_request *request)
 
 	for (int i = 0; i < request->hop_count; i++)
 		steps[i] = (traverse_step){
-			.source = edge_source_open_lazily(&request->hops[i].scope),
+			.source = open_source(request, steps, i),
 			.filter = request->hops[i].filter,
 		};
 	return steps;

@@ -140,6 +140,10 @@ CREATE FUNCTION pg_temp.compared(every integer, OUT questions bigint, OUT rows n
 	FROM question q, pg_temp.answered(q) a WHERE q.number % every = 0
 $$;
 SELECT * FROM pg_temp.compared(1);
+-- The same where nothing is remembered.
+SET topology.use_memos = off;
+SELECT * FROM pg_temp.compared(2);
+RESET topology.use_memos;
 -- Without a filter of types, what is followed is what edges() tells.
 SELECT q.during, q.level, count(DISTINCT (e.source, e.target)) AS edges,
 	   count(*) FILTER (WHERE NOT EXISTS (SELECT FROM topo.traverse(ARRAY[e.source], max_depth => 1, graphs => '{one,three,two}', during => q.during, level => q.level) t
@@ -159,11 +163,14 @@ SELECT * FROM pg_temp.compared(2);
 RESET ROLE;
 ALTER TABLE topo.node DISABLE ROW LEVEL SECURITY;
 
--- Paths, cycles and components, beside those of a live graph of the same links.
+-- Chained steps, paths, cycles and components, beside those of a live graph of the same links.
 SELECT topo.create_graph('live');
 CREATE FUNCTION pg_temp.asked(graph text, range tstzrange, of_level text, of_types text[]) RETURNS TABLE (line text) LANGUAGE sql AS $$
 	SELECT 'component ' || strong || c::text FROM unnest('{false,true}'::boolean[]) strong, topo.components(strong, ARRAY[graph], range, of_level, of_types) c
 	UNION ALL SELECT 'through ' || c::text FROM topo.components(false, ARRAY[graph], range, of_level, of_types, through_external => true) c
+	UNION ALL SELECT 'hop ' || row(s, t.node, t.depth, t.parent)::text
+			  FROM generate_series(1, 9) s, topo.traverse(ARRAY['m' || s], graphs => ARRAY[graph], during => range, level => of_level, edge_types => of_types,
+														  hops => '[{}, {"direction": "in", "edge_limit": 2, "edge_order": "name"}, {"node_filter": {"tier": [0, 1]}}, {"direction": "in", "edge_limit": 2, "edge_order": "name"}, {"direction": "both"}]') t
 	UNION ALL SELECT 'cycle ' || row(c.cycle, c.length, c.nodes)::text FROM topo.cycles(4, 50, ARRAY[graph], range, of_level, of_types) c
 	UNION ALL SELECT 'path ' || row(d, p.path, p.length, p.nodes)::text FROM unnest('{out,both}'::text[]) d, topo.paths('m1', 'm4', 4, 50, ARRAY[graph], range, d, of_level, of_types) p
 $$;
