@@ -49,7 +49,10 @@ CALL set_clock('2020-11-22 13:15Z');
 SELECT topo.maintain_windows();
 
 CREATE FUNCTION answers(asked tstzrange, at_level text) RETURNS text LANGUAGE sql AS $$
-	SELECT string_agg(e::text, E'\n' ORDER BY e.source COLLATE "C", e.target COLLATE "C") FROM topo.edges(asked, '{m}', at_level) e
+	SELECT concat_ws(E'\n',
+		(SELECT string_agg(e::text, E'\n' ORDER BY e.source COLLATE "C", e.target COLLATE "C") FROM topo.edges(asked, '{m}', at_level) e),
+		(SELECT string_agg(t::text, E'\n') FROM topo.traverse('{m1}', graphs => '{m}', during => asked, level => at_level) t),
+		(SELECT string_agg('busiest ' || t, E'\n') FROM topo.traverse('{m1}', 'both', graphs => '{m}', during => asked, level => at_level, edge_limit => 2, max_depth => 3) t))
 $$;
 CREATE FUNCTION compare(asked tstzrange, at_level text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
