@@ -10,6 +10,11 @@
 #include "fmgr.h"
 #include "funcapi.h"
 
+#ifndef pg_noreturn
+/* Before 18 it stood behind the parameters, and was called otherwise. */
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 #if PG_VERSION_NUM < 150000
 /* Before 15: the body that set-returning functions used to repeat. */
 #include "miscadmin.h"

@@ -3,7 +3,10 @@
 # The BPF object and its skeleton are made in build/, and so are the agent's
 # own object files, which differ in flags from those of the extension.
 
-CLANG         ?= $(shell command -v clang-14 || echo clang)
+# A PostgreSQL that was built without LLVM names none.
+ifeq ($(CLANG),)
+CLANG          = $(shell command -v clang-14 || echo clang)
+endif
 BPFTOOL       ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 BPF_ARCH      := $(shell uname -m | sed -e s/x86_64/x86/ -e s/aarch64/arm64/ -e s/ppc64le/powerpc/ \
                    -e s/s390x/s390/ -e s/riscv64/riscv/)

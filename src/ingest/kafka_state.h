@@ -9,6 +9,7 @@
 
 #include "datatype/timestamp.h"
 
+#include "compat.h"
 #include "decode/formats.h"
 #include "ingest/job.h"
 #include "ingest/kafka_options.h"
@@ -58,7 +59,7 @@ typedef struct kafka_job
 #define KAFKA_TROUBLED_MS 1000
 
 /* kafka_job.c: raise an error of the stream. */
-extern void kafka_report(const stream_error *error) pg_attribute_noreturn();
+pg_noreturn extern void kafka_report(const stream_error *error);
 
 /* kafka_partitions.c: the partition of that number, which has been assigned. */
 extern kafka_partition *kafka_find_partition(kafka_job *job, int32 id);

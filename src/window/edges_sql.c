@@ -24,7 +24,7 @@
 
 PG_FUNCTION_INFO_V1(topology_edges);
 
-#define NS_PER_MS 1000000.0
+#define NANOSECONDS_PER_MS 1000000.0
 
 /* Calls that trace counts are kept apart. */
 enum
@@ -87,7 +87,7 @@ quantile_ms(const traffic_value *traffic, double q, bool *null)
 	double ns = 0;
 
 	*null = !sketch_quantile(&traffic->latency, q, &ns);
-	return Float8GetDatum(ns / NS_PER_MS);
+	return Float8GetDatum(ns / NANOSECONDS_PER_MS);
 }
 
 static void
