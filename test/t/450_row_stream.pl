@@ -97,10 +97,11 @@ is($one->run("EXECUTE p('{n1}', 2)"), 10, 'prepared, and answered from the table
 like(plan_of("SELECT node FROM $all"), qr/Answered From: tables/, 'which the plan tells');
 $one->run('SET topology.use_snapshot = on');
 
-# Parallel query
-$one->run('SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET force_parallel_mode = on');
+# Parallel query; what forces it has another name since 16
+my $forced = $node->safe_psql('postgres', "SELECT name FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query')");
+$one->run("SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET $forced = on");
 is($one->run("SELECT count(*) FROM public.owner JOIN $all t USING (node)"), 400, 'in a parallel query');
-$one->run('RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET force_parallel_mode');
+$one->run("RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET $forced");
 
 # Errors, and privileges
 like($one->failure("SELECT * FROM topo.traverse('{nobody-knows}', graphs => '{g}')"), qr/nobody-knows/, 'an unknown start');
