@@ -15,7 +15,7 @@ use Topology::Program;
 our @EXPORT = (
 	@Topology::Kernel::EXPORT,
 	qw(new_server create_map add_ebpf_source start_program run_program app serve call hold
-	  add_kafka_source state_query state_of worker_of await within poll_until hop_totals edge_totals totals
+	  add_kafka_source state_query state_of worker_of kill_process await within poll_until hop_totals edge_totals totals
 	  both_ends_counted traversal_answer));
 
 # Longer than anything here may take.
@@ -142,6 +142,19 @@ sub worker_of
 	return $node->safe_psql($database,
 		"SELECT w.pid FROM topo.source_workers() w JOIN topo.source s ON s.id = w.source WHERE s.name = '$source'"
 	);
+}
+
+# Kill a process of a server, which then starts all of its processes again; returns when
+# it answers.
+sub kill_process
+{
+	my ($node, $pid) = @_;
+	my $left = "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid";
+
+	kill 'KILL', $pid or die "cannot kill $pid: $!";
+	# a psql that is refused may be gone before it has read its query, which is an error in here
+	poll_until(sub { return (eval { $node->safe_psql('postgres', $left) } // '') eq '0' });
+	return;
 }
 
 # A test: the query comes to yield what is expected.

@@ -22,13 +22,9 @@ add_ebpf_source($node, $dir);
 my $runs = 'SELECT state FROM topo.source_status';
 my $port = 4000;
 
-# What a crash of the worker is: the server restarts, and refuses connections meanwhile.
 sub kill_worker
 {
-	my $pid = worker_of($node, 'postgres', 'host');
-
-	kill 'KILL', $pid or die "cannot kill $pid: $!";
-	poll_until(sub { !-d "/proc/$pid" });
+	kill_process($node, worker_of($node, 'postgres', 'host'));
 	return;
 }
 

@@ -30,7 +30,7 @@ sub until_true
 	my ($query) = @_;
 	my $end = time + $PostgreSQL::Test::Utils::timeout_default;
 
-	until (eval { $try->($query) } // '' eq 't')
+	until ((eval { $try->($query) } // '') eq 't')
 	{
 		die "in vain: $query" if time > $end;
 		select undef, undef, undef, 0.02;

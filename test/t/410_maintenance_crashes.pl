@@ -136,15 +136,6 @@ sub stopped_in
 	return $node->safe_psql('postgres', "SELECT pid $waits");
 }
 
-sub kill_keeper
-{
-	my ($node, $pid) = @_;
-
-	kill 'KILL', $pid or die "kill: $!";
-	$node->poll_query_until('postgres', 'SELECT count(*) FROM pg_stat_activity WHERE pid = ' . $pid, 0) or die 'the server does not come back';
-	return;
-}
-
 sub stop_server
 {
 	my ($node) = @_;
@@ -225,7 +216,7 @@ sub live_through
 	return;
 }
 
-live_through(0, 'the keeper is killed', \&kill_keeper);
+live_through(0, 'the keeper is killed', \&kill_process);
 live_through(10, 'the server is stopped', \&stop_server);
 like($calm->safe_psql('postgres', $map), qr/edge_day/, 'days were rolled up');
 is($calm->safe_psql('postgres', q(SELECT sum(requests) FROM topo.edges('(,)', '{ipc}'))), 56, 'all calls are there');
