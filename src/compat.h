@@ -9,6 +9,11 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
+#if PG_VERSION_NUM >= 160000
+/* Before 16 it was in postgres.h. */
+#include "varatt.h"
+#endif
 
 #ifndef pg_noreturn
 /* Before 18 it stood behind the parameters, and was called otherwise. */
@@ -17,7 +22,6 @@
 
 #if PG_VERSION_NUM < 150000
 /* Before 15: the body that set-returning functions used to repeat. */
-#include "miscadmin.h"
 #include "utils/tuplestore.h"
 
 static inline void
@@ -38,6 +42,24 @@ InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags)
 											  false, work_mem);
 	rsinfo->returnMode = SFRM_Materialize;
 	MemoryContextSwitchTo(previous);
+}
+
+typedef void (*shmem_request_hook_type)(void);
+
+/* Before 15 shared memory is asked for while the library is loaded. */
+static inline void
+hook_shmem_request(shmem_request_hook_type request, shmem_request_hook_type *previous)
+{
+	*previous = NULL;
+	request();
+}
+#else
+/* Have request called when it is time to ask for shared memory; it calls previous. */
+static inline void
+hook_shmem_request(shmem_request_hook_type request, shmem_request_hook_type *previous)
+{
+	*previous = shmem_request_hook;
+	shmem_request_hook = request;
 }
 #endif
 

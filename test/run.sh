@@ -176,6 +176,7 @@ part_tap() {
 		"$root/build/kafka_stream" "$root"/src/agent/*.service "$tap/"
 	[ "$(id -u)" -ne 0 ] || chown -R postgres "$tap" "$work/test"
 	chmod 755 "$work"
+	# since 16 the modules go by TESTDATADIR and TESTLOGDIR, before by TESTDIR
 	(cd "$tap" && as_privileged_user env \
 		PATH="$work/test/lib/bin:$bindir:$PATH" \
 		PERL5LIB="$pgxs/perl:$work/test/lib" \
@@ -184,7 +185,7 @@ part_tap() {
 		TOPOLOGY_AGENT="$tap/topology-agent" TOPOLOGY_CAPTURE_DUMP="$tap/capture_dump" \
 		TOPOLOGY_UNITS="$tap" TOPOLOGY_KAFKA_TOOL="$tap/kafka_tool" TOPOLOGY_KAFKA_STREAM="$tap/kafka_stream" \
 		TOPOLOGY_SHARED="${TOPOLOGY_SHARED:-$root/../shared}" \
-		TESTDIR="$tap" HOME="$tap" \
+		TESTDIR="$tap" TESTDATADIR="$tap/tmp_check" TESTLOGDIR="$tap/tmp_check/log" HOME="$tap" \
 		prove --timer ${PROVE_FLAGS:-} "$work"/test/t/${TAP_TESTS:-*}.pl) 2>&1 | tee "$work/output"
 	count_prove || {
 		mkdir -p "$kept"

@@ -13,10 +13,8 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
+#include "compat.h"
 #include "ingest/record_batch.h"
 
 PG_FUNCTION_INFO_V1(topology_ingest);

@@ -14,10 +14,7 @@
 
 #include "postgres.h"
 
-#include "fmgr.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
+#include "compat.h"
 
 #include "store/traffic_value.h"
 

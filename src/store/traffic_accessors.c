@@ -29,8 +29,8 @@ PG_FUNCTION_INFO_V1(traffic_latency_quantile);
 PG_FUNCTION_INFO_V1(traffic_p50_ms);
 PG_FUNCTION_INFO_V1(traffic_p99_ms);
 
-#define NS_PER_MS 1000000.0
-#define US_PER_MS 1000.0
+#define NANOSECONDS_PER_MS 1000000.0
+#define US_PER_MS          1000.0
 
 /* The parameters of the constructor before the last, in the order of their counters. */
 static const char *const parameter_names[] = {
@@ -51,7 +51,7 @@ add_parameter(traffic_value *value, int number, int64 amount)
 static void
 add_latency_ms(traffic_value *value, double ms)
 {
-	double ns = rint(ms * NS_PER_MS);
+	double ns = rint(ms * NANOSECONDS_PER_MS);
 
 	if (isnan(ms) || isinf(ms) || ms < 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -163,7 +163,7 @@ traffic_errors(PG_FUNCTION_ARGS)
 Datum
 traffic_latency_sum_ms(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8((double) read_counter(fcinfo, TRAFFIC_LATENCY_SUM_NS) / NS_PER_MS);
+	PG_RETURN_FLOAT8((double) read_counter(fcinfo, TRAFFIC_LATENCY_SUM_NS) / NANOSECONDS_PER_MS);
 }
 
 Datum
@@ -196,7 +196,7 @@ quantile_ms(FunctionCallInfo fcinfo, double q)
 	traffic_deform(traffic_argument(fcinfo, 0), &value);
 	if (!sketch_quantile(&value.latency, q, &ns))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(ns / NS_PER_MS);
+	PG_RETURN_FLOAT8(ns / NANOSECONDS_PER_MS);
 }
 
 Datum

@@ -4,15 +4,13 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "traverse/closed_nodes.h"
 #include "store/query.h"
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
 static const char *const closed_types[] = {"external", "address"};
 

@@ -9,14 +9,12 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "traverse/node_names.h"
 #include "traverse/memory_limit.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
 static kept_query ids_query = {
 	.text = "SELECT k.position, n.id, n.type = 'cluster'"

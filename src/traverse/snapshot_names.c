@@ -13,10 +13,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
+#include "compat.h"
 #include "traverse/closed_nodes.h"
 #include "traverse/node_names.h"
 #include "store/query.h"

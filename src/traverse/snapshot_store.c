@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
+#include "compat.h"
 #include "settings.h"
 #include "traverse/snapshot_store.h"
 
@@ -68,17 +69,13 @@ typedef struct mapping
 static snapshot_store *store = NULL;
 static mapping *mappings = NULL;
 static shmem_startup_hook_type previous_shmem_startup = NULL;
-#if PG_VERSION_NUM >= 150000
 static shmem_request_hook_type previous_shmem_request = NULL;
-#endif
 
 static void
 store_shmem_request(void)
 {
-#if PG_VERSION_NUM >= 150000
 	if (previous_shmem_request)
 		previous_shmem_request();
-#endif
 	RequestAddinShmemSpace(sizeof(snapshot_store));
 	RequestNamedLWLockTranche(STORE_TRANCHE, 1);
 }
@@ -328,12 +325,7 @@ let_go(XactEvent event, void *argument)
 void
 snapshot_store_init(void)
 {
-#if PG_VERSION_NUM >= 150000
-	previous_shmem_request = shmem_request_hook;
-	shmem_request_hook = store_shmem_request;
-#else
-	store_shmem_request();
-#endif
+	hook_shmem_request(store_shmem_request, &previous_shmem_request);
 	previous_shmem_startup = shmem_startup_hook;
 	shmem_startup_hook = store_shmem_startup;
 	RegisterXactCallback(let_go, NULL);

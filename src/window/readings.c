@@ -8,7 +8,7 @@
 
 #include "window/significance.h"
 
-#define NS_PER_MS 1000000.0
+#define NANOSECONDS_PER_MS 1000000.0
 
 static double
 counter(const ranged_traffic *traffic, traffic_counter number)
@@ -40,7 +40,7 @@ quantile_ms(const ranged_traffic *traffic, double q, double *value)
 {
 	if (!sketch_quantile(&traffic->value->latency, q, value))
 		return false;
-	*value /= NS_PER_MS;
+	*value /= NANOSECONDS_PER_MS;
 	return true;
 }
 

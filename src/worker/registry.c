@@ -13,6 +13,7 @@
 #include "storage/shmem.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "settings.h"
 #include "worker/registry.h"
 
@@ -23,9 +24,7 @@
 
 static registry *shared = NULL;
 static shmem_startup_hook_type previous_shmem_startup = NULL;
-#if PG_VERSION_NUM >= 150000
 static shmem_request_hook_type previous_shmem_request = NULL;
-#endif
 
 static Size
 registry_size(void)
@@ -37,10 +36,8 @@ registry_size(void)
 static void
 registry_shmem_request(void)
 {
-#if PG_VERSION_NUM >= 150000
 	if (previous_shmem_request)
 		previous_shmem_request();
-#endif
 	RequestAddinShmemSpace(registry_size());
 	RequestNamedLWLockTranche(REGISTRY_TRANCHE, 1);
 }
@@ -68,12 +65,7 @@ registry_shmem_startup(void)
 void
 registry_request(void)
 {
-#if PG_VERSION_NUM >= 150000
-	previous_shmem_request = shmem_request_hook;
-	shmem_request_hook = registry_shmem_request;
-#else
-	registry_shmem_request();
-#endif
+	hook_shmem_request(registry_shmem_request, &previous_shmem_request);
 	previous_shmem_startup = shmem_startup_hook;
 	shmem_startup_hook = registry_shmem_startup;
 }
