@@ -58,7 +58,7 @@ SELECT count(*) AS edges FROM topo_bench.link WHERE level = 'a' \gset
 CALL pg_temp.time('minutes', :edges * :minutes, $$SELECT topo.merge_rows('topo_bench', g, ARRAY(SELECT DISTINCT w.bucket FROM topo_bench.edge_window w), '6::smallint') FROM topo.grain g WHERE g.graph = 'bench' AND g.relation = 'edge_window'$$);
 CALL pg_temp.time('hour', :edges * :minutes, $$SELECT topo.roll_up(g, '1 hour', '2026-01-05 10:00Z') FROM topo.graph g WHERE g.name = 'bench'$$);
 CALL pg_temp.time('day', :edges, $$SELECT topo.roll_up(g, '1 day', '2026-01-05 00:00Z') FROM topo.graph g WHERE g.name = 'bench'$$);
-SELECT what, rows, round(seconds, 1) AS seconds, round(rows / seconds) AS rows_per_s FROM took;
+SELECT what, rows, round(seconds, 2) AS seconds, round(rows / seconds) AS rows_per_s FROM took;
 VACUUM FULL topo_bench.edge_window;
 INSERT INTO size
 SELECT 'packed, ' || g.grain, pg_temp.bytes(g.relation), :edges * g.buckets
