@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define VARINT_MAX 10
 
@@ -65,6 +66,15 @@ varint_skip(varint_cursor *in, int count)
 {
 	const uint8_t *at = in->next;
 
+	/* of four bytes no more than four numbers end: all of them are passed over */
+	while (count > 4 && in->end - at >= 4)
+	{
+		uint32_t bytes;
+
+		memcpy(&bytes, at, 4);
+		count -= 4 - (int) (((bytes >> 7 & 0x01010101) * 0x01010101) >> 24);
+		at += 4;
+	}
 	while (count > 0 && at < in->end)
 		count -= *at++ < 0x80;
 	if (count > 0 && in->problem == NULL)
