@@ -41,11 +41,15 @@ COMMENT ON TABLE topo.edge_type IS 'the dictionary of edge types, shared by all 
 CREATE TABLE topo.graph (
 	name        text PRIMARY KEY CHECK (name <> ''),
 	schema_name name NOT NULL UNIQUE,
-	edge_ttl    interval CHECK (edge_ttl > interval '0')
+	edge_ttl    interval CHECK (edge_ttl > interval '0'),
+	adapt_grains boolean NOT NULL DEFAULT true,
+	grains_reason text
 );
 COMMENT ON TABLE topo.graph IS 'the graphs of this database';
 COMMENT ON COLUMN topo.graph.schema_name IS 'the schema that holds the graph''s tables';
 COMMENT ON COLUMN topo.graph.edge_ttl IS 'an edge without traffic for this long leaves the live map; NULL is never';
+COMMENT ON COLUMN topo.graph.adapt_grains IS 'windows of ten minutes come and go by how dense minutes are';
+COMMENT ON COLUMN topo.graph.grains_reason IS 'why they came or went last; NULL: they never did';
 
 CREATE TABLE topo.grain (
 	graph     text NOT NULL REFERENCES topo.graph (name) ON DELETE CASCADE,
@@ -56,6 +60,8 @@ CREATE TABLE topo.grain (
 	edges     boolean NOT NULL DEFAULT true,
 	adaptive  boolean NOT NULL DEFAULT true,
 	partition_reason text,
+	aside     boolean NOT NULL DEFAULT false,
+	active    boolean NOT NULL DEFAULT true,
 	PRIMARY KEY (graph, width)
 );
 COMMENT ON TABLE topo.grain IS 'the widths of window that each graph keeps, and for how long';
@@ -67,6 +73,8 @@ COMMENT ON COLUMN topo.grain.edges IS 'the windows are of edges, each width roll
 
 COMMENT ON COLUMN topo.grain.adaptive IS 'the span of partitions follows how much comes';
 COMMENT ON COLUMN topo.grain.partition_reason IS 'why partitions have the span that they have; NULL: nothing has changed it';
+COMMENT ON COLUMN topo.grain.aside IS 'nothing is rolled up from these windows, so they may come and go: longer ones are made of the next shorter that are not aside';
+COMMENT ON COLUMN topo.grain.active IS 'false: none are made any more, and none are read; those that there are go after their retention';
 
 SELECT pg_catalog.pg_extension_config_dump('topo.node', '');
 SELECT pg_catalog.pg_extension_config_dump('topo.node_id_seq', '');
@@ -233,6 +241,21 @@ $$;
 COMMENT ON FUNCTION topo.duration_option(text, jsonb) IS
 'a span of time from a JSON option; "infinite" is NULL';
 
+CREATE FUNCTION topo.boolean_option(name text, value jsonb) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	IF jsonb_typeof(value) IS DISTINCT FROM 'boolean' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('option "%s" cannot be %s', name, coalesce(value::text, 'null')),
+			HINT = 'Give true or false.';
+	END IF;
+	RETURN value::boolean;
+END
+$$;
+COMMENT ON FUNCTION topo.boolean_option(text, jsonb) IS 'true or false from a JSON option';
+
 CREATE FUNCTION topo.set_grain_retention(graph text, width text, retention interval) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -293,6 +316,8 @@ BEGIN
 	-- grains first: others speak of them
 	FOR option IN SELECT k FROM jsonb_object_keys(options) k ORDER BY k <> 'grains', k COLLATE "C" LOOP
 		CASE option
+			WHEN 'adapt_grains' THEN
+				PERFORM topo.set_grain_adaptation(graph.name, options -> 'adapt_grains');
 			WHEN 'adapt_partitions' THEN
 				PERFORM topo.set_adaptation(graph.name, options -> 'adapt_partitions');
 			WHEN 'edge_ttl' THEN
@@ -307,13 +332,13 @@ BEGIN
 			ELSE
 				RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 					MESSAGE = format('unknown option "%s" of a graph', option),
-					HINT = 'Options are "adapt_partitions", "edge_ttl", "grains", "notify" and "retention".';
+					HINT = 'Options are "adapt_grains", "adapt_partitions", "edge_ttl", "grains", "notify" and "retention".';
 		END CASE;
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION topo.set_graph(text, jsonb) IS
-'change a graph''s options: edge_ttl, retention (per width of window), for which "infinite" is allowed; grains, the widths of windows that it keeps: an array; adapt_partitions (true or false): partitions are as wide as fits what comes; notify (true or false): NOTIFY of edges that come into the live map and leave it';
+'change a graph''s options: edge_ttl, retention (per width of window), for which "infinite" is allowed; grains, the widths of windows that it keeps: an array; adapt_grains (true or false; where grains are given, false): windows of ten minutes besides where minutes are dense; adapt_partitions (true or false): partitions are as wide as fits what comes; notify (true or false): NOTIFY of edges that come into the live map and leave it';
 
 CREATE FUNCTION topo.graph_schema_name(graph text) RETURNS name
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -439,6 +464,12 @@ BEGIN
 			appended timestamptz NOT NULL
 		) WITH (fillfactor = 50);
 		COMMENT ON TABLE %1$I.open_window IS 'minutes of edge_window to which rows have been appended since its rows were merged';
+
+		CREATE TABLE %1$I.merged_minute (
+			bucket  timestamptz PRIMARY KEY,
+			windows bigint NOT NULL
+		);
+		COMMENT ON TABLE %1$I.merged_minute IS 'how many windows each minute of the last day came to when its rows were merged last';
 
 		CREATE TABLE %1$I.dirty_rollup (
 			width  interval NOT NULL,

@@ -213,7 +213,7 @@ COMMENT ON FUNCTION topo.pair_pending(boolean) IS
 CREATE FUNCTION topo.span_part_grain() RETURNS topo.grain
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- no grain of the graph's: retention is not what decides how long parts are kept
-RETURN ('trace', interval '10 minutes', 'span_part', interval '10 minutes', NULL, false, false, NULL)::topo.grain;
+RETURN ('trace', interval '10 minutes', 'span_part', interval '10 minutes', NULL, false, false, NULL, false, true)::topo.grain;
 COMMENT ON FUNCTION topo.span_part_grain() IS 'how the table span_part is partitioned';
 
 CREATE FUNCTION topo.ensure_span_partitions(during tstzrange) RETURNS void

@@ -192,7 +192,7 @@ BEGIN
 	FOR due IN
 		SELECT g AS graph, r AS grain
 		FROM topo.grain r JOIN topo.graph g ON g.name = r.graph
-		WHERE to_regclass(format('%I.%I', g.schema_name, r.relation)) IS NOT NULL
+		WHERE r.active AND to_regclass(format('%I.%I', g.schema_name, r.relation)) IS NOT NULL
 		ORDER BY g.name, r.width
 	LOOP
 		BEGIN

@@ -92,12 +92,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
 BEGIN
-	IF jsonb_typeof(value) IS DISTINCT FROM 'boolean' THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('option "adapt_partitions" cannot be %s', coalesce(value::text, 'null')),
-			HINT = 'Give true or false.';
-	END IF;
-	UPDATE topo.grain g SET adaptive = value::boolean WHERE g.graph = set_adaptation.graph;
+	UPDATE topo.grain g SET adaptive = topo.boolean_option('adapt_partitions', value) WHERE g.graph = set_adaptation.graph;
 END
 $$;
 COMMENT ON FUNCTION topo.set_adaptation(text, jsonb) IS 'whether the width of partitions follows how much comes';

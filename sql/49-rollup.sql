@@ -11,6 +11,9 @@
 -- What can be computed anew no more, since the shorter windows were dropped, is told
 -- apart by its part (50-expire.sql): it is added to, never replaced.
 --
+-- Of windows that are kept aside (50-ten-minutes.sql) nothing is rolled up: these are made,
+-- dropped and made again without any other having to be.
+--
 -- Locks: one session at a time (an advisory lock), a bucket or minute a transaction
 -- where a worker does it.  Merging the rows of a minute also takes the lock of who
 -- resolves the graph.
@@ -22,15 +25,15 @@ CREATE FUNCTION topo.edge_grains(graph text) RETURNS SETOF topo.grain
 LANGUAGE sql STABLE PARALLEL SAFE STRICT ROWS 3
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT g.* FROM topo.grain g WHERE g.graph = edge_grains.graph AND g.edges ORDER BY g.width
+	SELECT g.* FROM topo.grain g WHERE g.graph = edge_grains.graph AND g.edges AND g.active ORDER BY g.width
 $$;
-COMMENT ON FUNCTION topo.edge_grains(text) IS 'the widths of a graph''s windows of edges, shortest first';
+COMMENT ON FUNCTION topo.edge_grains(text) IS 'the widths of windows of edges that a graph makes, shortest first';
 
 CREATE FUNCTION topo.shorter_grain(grain topo.grain) RETURNS topo.grain
 LANGUAGE sql STABLE PARALLEL SAFE STRICT
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT g FROM topo.grain g WHERE g.graph = grain.graph AND g.width < grain.width ORDER BY g.width DESC LIMIT 1
+	SELECT g FROM topo.grain g WHERE g.graph = grain.graph AND g.width < grain.width AND NOT g.aside ORDER BY g.width DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION topo.shorter_grain(topo.grain) IS 'what windows of this width are made from; NULL: nothing';
 
@@ -38,7 +41,7 @@ CREATE FUNCTION topo.longer_grain(grain topo.grain) RETURNS topo.grain
 LANGUAGE sql STABLE PARALLEL SAFE STRICT
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	SELECT g FROM topo.grain g WHERE g.graph = grain.graph AND g.width > grain.width ORDER BY g.width LIMIT 1
+	SELECT g FROM topo.grain g WHERE g.graph = grain.graph AND g.width > grain.width AND NOT g.aside AND NOT grain.aside ORDER BY g.width LIMIT 1
 $$;
 COMMENT ON FUNCTION topo.longer_grain(topo.grain) IS 'what windows of this width are made into; NULL: nothing';
 
@@ -139,6 +142,7 @@ BEGIN
 	END IF;
 	PERFORM topo.merge_rows(graph.schema_name, g, ARRAY[minute], '(w.part / 7 * 7 + 6)::smallint')
 	FROM topo.edge_grains(graph.name) g WHERE g.relation = 'edge_window';
+	PERFORM topo.note_merged_minute(graph.schema_name, minute);
 	RETURN true;
 END
 $$;
@@ -171,6 +175,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION topo.has_windows(name, topo.grain, tstzrange) IS 'whether windows of a time are still, or again, there';
 
+CREATE FUNCTION topo.give_up_rollup(schema name, grain topo.grain, bucket timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, topo, pg_temp
+AS $$
+BEGIN
+	EXECUTE format('DELETE FROM %I.dirty_rollup d WHERE d.width = $1 AND d.bucket = $2', schema) USING grain.width, bucket;
+	IF grain.aside THEN
+		EXECUTE format('DELETE FROM %I.rollup r WHERE r.width = $1 AND r.bucket = $2', schema) USING grain.width, bucket;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION topo.give_up_rollup(name, topo.grain, timestamptz) IS
+'leave a window as it is, although it is dirty; one that is kept aside is read no more';
+
 CREATE FUNCTION topo.roll_up(graph topo.graph, width interval, bucket timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, topo, pg_temp
@@ -183,10 +201,10 @@ DECLARE
 	part CONSTANT smallint := topo.is_sealed(graph.schema_name, short.width, bucket)::integer;
 	rows bigint;
 BEGIN
-	IF NOT topo.has_windows(graph.schema_name, short, tstzrange(bucket, bucket + width)) THEN
-		-- somebody has dropped them: there is nothing to compute it from
-		EXECUTE format('DELETE FROM %I.dirty_rollup d WHERE d.width = $1 AND d.bucket = $2', graph.schema_name)
-		USING width, bucket;
+	-- somebody has dropped them: there is nothing to compute it from
+	IF NOT topo.has_windows(graph.schema_name, short, tstzrange(bucket, bucket + width))
+	   OR long.aside AND (part > 0 OR bucket <= topo.clock() - long.retention) THEN
+		PERFORM topo.give_up_rollup(graph.schema_name, long, bucket);
 		RETURN NULL;
 	END IF;
 	PERFORM topo.ensure_partitions(graph.name, width, tstzrange(bucket, bucket, '[]'));
@@ -229,7 +247,7 @@ BEGIN
 		WITH dirty AS (
 			-- not what somebody has marked of a width that is kept no more
 			SELECT d.* FROM %1$I.dirty_rollup d
-			WHERE d.width IN (SELECT k.width FROM topo.grain k JOIN topo.graph g ON g.name = k.graph WHERE g.schema_name = $3)
+			WHERE d.width IN (SELECT k.width FROM topo.grain k JOIN topo.graph g ON g.name = k.graph WHERE g.schema_name = $3 AND k.active)
 		)
 		SELECT m.width, m.bucket
 		FROM (SELECT d.width, d.bucket, min(d.marked) AS first, max(d.marked) AS last FROM dirty d GROUP BY 1, 2) m

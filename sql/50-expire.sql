@@ -66,8 +66,8 @@ AS $$
 DECLARE
 	long CONSTANT topo.grain := topo.longer_grain(grain);
 BEGIN
-	RETURN EXISTS (SELECT FROM topo.grain s CROSS JOIN LATERAL topo.partitions(graph.schema_name, s.relation) p
-				   WHERE s.graph = grain.graph AND s.width < grain.width AND p.during && is_needed.during)
+	RETURN NOT grain.aside AND EXISTS (SELECT FROM topo.grain s CROSS JOIN LATERAL topo.partitions(graph.schema_name, s.relation) p
+									   WHERE s.graph = grain.graph AND s.width < grain.width AND NOT s.aside AND p.during && is_needed.during)
 		OR NOT grain.edges AND topo.awaits_resolution(graph.schema_name, during)
 		OR grain.edges AND long.width IS NOT NULL AND topo.awaits_rollup(graph.schema_name, long.width, during);
 END
@@ -87,6 +87,13 @@ DECLARE
 BEGIN
 	-- what tells of the windows that go
 	EXECUTE format('DELETE FROM %I.rollup r WHERE r.width = $1 AND r.bucket <@ $2', graph.schema_name) USING grain.width, during;
+	IF grain.aside THEN
+		RETURN;
+	END IF;
+	-- what is kept aside is of no use without what it is made of
+	EXECUTE format('DELETE FROM %I.rollup r WHERE r.width IN (SELECT g.width FROM topo.grain g WHERE g.graph = $1 AND g.aside AND (topo.shorter_grain(g)).width = $2) AND r.bucket <@ $3',
+				   graph.schema_name)
+	USING graph.name, grain.width, during;
 	EXECUTE format('DELETE FROM %I.seal s WHERE s.width = $1 AND s.during <@ $2', graph.schema_name) USING short.width, during;
 	EXECUTE format('DELETE FROM %I.open_window o WHERE $1 AND o.bucket <@ $2', graph.schema_name)
 	USING grain.edges AND short.edges IS NOT TRUE, during;

@@ -4,7 +4,8 @@
 -- Minutes are what everything is made from.  Hours and days may be left out: what is
 -- longer is then rolled up from what is shorter.  Ten minutes may be added: they are what
 -- is remembered for a panel that asks for the last hours again and again, whose ends
--- are full hours hardly ever.
+-- are full hours hardly ever.  Who says nothing of grains has them come and go
+-- (50-ten-minutes.sql).
 --
 -- Leaving out a width drops its windows.  What the next longer windows hold of times
 -- whose shorter ones are gone stays (they are sealed); the rest will be computed from
@@ -20,10 +21,10 @@ CREATE FUNCTION topo.possible_grains(graph text) RETURNS SETOF topo.grain
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT ROWS 4
 SET search_path = pg_catalog, topo, pg_temp
 AS $$
-	VALUES (graph, interval '1 minute', name 'edge_window', interval '1 day', interval '2 days', true, true, NULL::text),
-		   (graph, '10 minutes', 'edge_ten_minutes', '1 day', '2 days', true, true, NULL),
-		   (graph, '1 hour', 'edge_hour', '7 days', '60 days', true, true, NULL),
-		   (graph, '1 day', 'edge_day', '28 days', '2 years', true, true, NULL)
+	VALUES (graph, interval '1 minute', name 'edge_window', interval '1 day', interval '2 days', true, true, NULL::text, false, true),
+		   (graph, '10 minutes', 'edge_ten_minutes', '1 day', '2 days', true, true, NULL, false, true),
+		   (graph, '1 hour', 'edge_hour', '7 days', '60 days', true, true, NULL, false, true),
+		   (graph, '1 day', 'edge_day', '28 days', '2 years', true, true, NULL, false, true)
 $$;
 COMMENT ON FUNCTION topo.possible_grains(text) IS 'the widths of windows of edges that a graph can keep, as it keeps them if nothing else is said';
 
@@ -207,6 +208,8 @@ BEGIN
 	PERFORM pg_advisory_xact_lock(1953460335, 4);
 	-- who marks for the widths of before has committed, who comes later sees those of after
 	EXECUTE format('LOCK TABLE %I.dirty_rollup IN EXCLUSIVE MODE', graph.schema_name);
+	PERFORM topo.drop_aside(graph);
+	UPDATE topo.graph g SET adapt_grains = false, grains_reason = NULL WHERE g.name = graph.name;
 	FOR grain IN SELECT * FROM topo.edge_grains(graph.name) g WHERE g.width <> ALL (widths) ORDER BY g.width DESC LOOP
 		PERFORM topo.leave_out_grain(graph, grain);
 	END LOOP;

@@ -158,7 +158,9 @@ DECLARE
 BEGIN
 	PERFORM topo.tell_what_is_kept(graph, lower(asked), true);
 	FOR i IN REVERSE cardinality(grains)..2 LOOP
-		kept := topo.whole_windows_over(rest * topo.sealed_windows(graph.schema_name, grains[i - 1].width, range_merge(rest)), grains[i].width);
+		kept := CASE WHEN grains[i].aside THEN '{}'
+					 ELSE topo.whole_windows_over(rest * topo.sealed_windows(graph.schema_name, grains[i - 1 - grains[i - 1].aside::integer].width, range_merge(rest)),
+												  grains[i].width) END;
 		PERFORM topo.tell_what_is_widened(graph, grains[i].width, asked, kept);
 		taken := kept;
 		IF widest IS NULL OR grains[i].width <= widest THEN

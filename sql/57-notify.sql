@@ -41,13 +41,8 @@ SET search_path = pg_catalog, topo, pg_temp
 SET client_min_messages = warning -- not that there is nothing to drop
 AS $$
 BEGIN
-	IF jsonb_typeof(value) IS DISTINCT FROM 'boolean' THEN
-		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('option "notify" cannot be %s', coalesce(value::text, 'null')),
-			HINT = 'Give true or false.';
-	END IF;
 	EXECUTE format('DROP TRIGGER IF EXISTS notify_added ON %1$I.link; DROP TRIGGER IF EXISTS notify_removed ON %1$I.link', graph.schema_name);
-	IF value::boolean THEN
+	IF topo.boolean_option('notify', value) THEN
 		EXECUTE format('CREATE TRIGGER notify_added AFTER INSERT ON %1$I.link REFERENCING NEW TABLE AS changed
 							FOR EACH STATEMENT EXECUTE FUNCTION topo.links_changed();
 						CREATE TRIGGER notify_removed AFTER DELETE ON %1$I.link REFERENCING OLD TABLE AS changed

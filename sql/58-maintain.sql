@@ -23,6 +23,7 @@ BEGIN
 	WHILE topo.merge_next_minute() LOOP END LOOP;
 	WHILE topo.roll_up_next() LOOP END LOOP;
 	WHILE topo.detect_next() LOOP END LOOP;
+	WHILE topo.adapt_next() LOOP END LOOP;
 	-- last, since its locks are the strongest and last until commit
 	PERFORM topo.expire_windows(1000);
 END
@@ -74,7 +75,8 @@ CREATE VIEW topo.maintenance_status AS
 		   b.dirty, b.oldest_dirty, b.due, b.rolled_up, b.last_rollup,
 		   k.state AS worker, k.last_turn, coalesce(k.last_error, CASE WHEN k.pid IS NULL THEN topo.worker_obstacle() END) AS last_error,
 		   r.partition AS partition_width, coalesce(r.partition_reason, CASE WHEN r.adaptive THEN 'None have been too large, or far too small, so far.' ELSE 'It is fixed.' END) AS partition_reason,
-		   CASE WHEN r.graph = 'network' AND r.relation = 'edge_window' THEN (SELECT nullif(d.examined, '-infinity') FROM topo.detection d) END AS examined_until
+		   CASE WHEN r.graph = 'network' AND r.relation = 'edge_window' THEN (SELECT nullif(d.examined, '-infinity') FROM topo.detection d) END AS examined_until,
+		   topo.grain_reason(g, r) AS grain_reason
 	FROM topo.kept_graphs() g
 		 JOIN topo.grain r ON r.graph = g.name
 		 CROSS JOIN LATERAL topo.grain_partitions(g, r) s
@@ -92,3 +94,4 @@ COMMENT ON COLUMN topo.maintenance_status.last_error IS 'what keeps the worker f
 COMMENT ON COLUMN topo.maintenance_status.examined_until IS 'up to when the minutes of graph "network" were looked at for intermediaries';
 COMMENT ON COLUMN topo.maintenance_status.partition_width IS 'span of time of each partition that is made from now on; a partition is dropped as a whole';
 COMMENT ON COLUMN topo.maintenance_status.partition_reason IS 'why it is that';
+COMMENT ON COLUMN topo.maintenance_status.grain_reason IS 'why there are windows of ten minutes besides minutes, or none';

@@ -17,6 +17,7 @@ extern int topology_max_apportioned_edges; /* edges of one listener and window *
 extern int topology_restart_delay_max;    /* s, the longest wait before a failed worker's restart */
 extern int topology_maintenance_interval; /* ms between two rounds of maintenance; 0: none */
 extern int topology_partition_size;       /* kB of a partition of windows, at the most */
+extern int topology_dense_minute;         /* windows of a minute beside which ten minutes pay */
 extern int topology_rollup_delay;    /* s that an hour or a day is quiet before it is rolled up */
 extern int topology_memo_memory;     /* kB for windows that were merged once; 0: none */
 extern double topology_clock_offset; /* s that the clock of windows is ahead of the server's */

@@ -36,6 +36,7 @@ int topology_maintenance_interval = 10000;
 int topology_rollup_delay = 60;
 int topology_partition_size = 1024 * 1024;
 int topology_memo_memory = 64 * 1024;
+int topology_dense_minute = 5000;
 double topology_clock_offset = 0;
 int topology_snapshot_memory = 1024 * 1024;
 bool topology_use_memos = true;
@@ -135,6 +136,12 @@ define_window_settings(void)
 							"The next ones are made narrower, or wider, accordingly.",
 							&topology_partition_size, 1024 * 1024, 64, MAX_KILOBYTES, PGC_SUSET,
 							GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"topology.dense_minute",
+		"Sets how many windows of edges a minute must come to for windows of ten minutes besides.",
+		"They come where the minutes of the last three hours do on average, and go where those of "
+		"no hour of a day come to a quarter; 0: they neither come nor go.",
+		&topology_dense_minute, 5000, 0, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomRealVariable(
 		"topology.clock_offset",
 		"Sets how far the clock that windows are kept by is ahead of the server's.",

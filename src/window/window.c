@@ -45,6 +45,12 @@ window_roll_up(void)
 }
 
 bool
+window_adapt(void)
+{
+	return ask("SELECT topo.adapt_next()");
+}
+
+bool
 window_expire(void)
 {
 	return ask("SELECT topo.expire_next()");

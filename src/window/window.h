@@ -19,11 +19,13 @@
 extern void window_keep_up(void);
 
 /*
- * topo.merge_next_minute(), topo.roll_up_next() and topo.expire_next(): one
- * minute, bucket or partition.  False: there is nothing left to do.
+ * topo.merge_next_minute(), topo.roll_up_next(), topo.adapt_next() and
+ * topo.expire_next(): one minute, bucket, graph or partition.  False: there is nothing
+ * left to do.
  */
 extern bool window_merge_minute(void);
 extern bool window_roll_up(void);
+extern bool window_adapt(void);
 extern bool window_expire(void);
 
 #endif /* TOPOLOGY_WINDOW_H */

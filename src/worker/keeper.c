@@ -2,8 +2,8 @@
  * keeper.c
  *		The worker that keeps the windows of one database up.
  *
- *	 attach slot ─► connect ─┬► keep up ─► merge ─► roll up ─► detect ─► expire ─► sleep ─┐
- *							 └────────────────────────────────────────────────────────────┘
+ *	 attach slot ─► connect ─┬► keep up ─► merge ─► roll up ─► detect ─► adapt ─► expire ─► sleep ─┐
+ *							 └──────────────────────────────────────────────────────────────────────┘
  *
  * A database has one as long as it has a graph, apart from the workers of its
  * sources: a rollup may take seconds, for which ingest must not wait.
@@ -107,6 +107,7 @@ take_turn(void)
 	more = repeat(window_merge_minute, "merging windows");
 	more |= repeat(window_roll_up, "rolling up windows");
 	more |= repeat(resolve_detect, "looking for intermediaries");
+	more |= repeat(window_adapt, "adapting windows");
 	more |= repeat(expire, "dropping windows");
 	if (self.forget || TimestampDifferenceExceeds(self.forgot, GetCurrentTimestamp(), FORGET_MS))
 		forget();

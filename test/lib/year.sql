@@ -72,7 +72,7 @@ BEGIN
 		more := EXISTS (SELECT FROM coming c WHERE c.comes <= moment);
 		PERFORM topo.keep_up();
 		COMMIT;
-		FOREACH step IN ARRAY '{merge_next_minute,roll_up_next,expire_next}'::text[] LOOP
+		FOREACH step IN ARRAY '{merge_next_minute,roll_up_next,adapt_next,expire_next}'::text[] LOOP
 			DECLARE
 				did boolean;
 			BEGIN

@@ -60,7 +60,7 @@ SELECT DISTINCT partition_reason FROM topo.maintenance_status WHERE graph = 'map
 SELECT r.* FROM pg_temp.refusal($$SELECT topo.set_graph('map', '{"adapt_partitions": "no"}')$$) r;
 
 -- Not more than half of what is kept, nor hundreds of them.
-SELECT g.width, r.retention, topo.usable_widths((g.graph, g.width, 'r', d.partition, r.retention, true, true, NULL)::topo.grain) AS usable
+SELECT g.width, r.retention, topo.usable_widths((g.graph, g.width, 'r', d.partition, r.retention, true, true, NULL, false, true)::topo.grain) AS usable
 FROM topo.grain g JOIN topo.default_grains('map') d ON d.width = g.width CROSS JOIN unnest('{00:30,2 days,20 days,60 days,2 years,NULL}'::interval[]) r (retention)
 WHERE g.graph = 'map' ORDER BY 1, 2;
 ROLLBACK;

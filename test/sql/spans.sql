@@ -132,6 +132,8 @@ SELECT count(*), topo.merge(u.traffic) FROM topo_trace.edge_window w CROSS JOIN 
 SELECT count(*) FROM topo_trace.open_window;
 -- Parts go with their partition, when nobody waits for them any more.
 SELECT pg_temp.horizon_passes();
+-- the oldest part is of that moment, whichever partitions the others came to
+UPDATE topo_trace.span_count SET cutoff = (SELECT min(p.seen) FROM topo_trace.span_part p);
 SELECT topo.maintain_spans();
 SELECT count(*) FROM topo_trace.span_part;
 UPDATE topo_trace.span_count SET cutoff = now() + interval '1 day';
