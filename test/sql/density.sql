@@ -30,7 +30,7 @@ CREATE FUNCTION pg_temp.wrong() RETURNS SETOF tstzrange LANGUAGE sql AS $$
 	FROM (SELECT tstzrange(e - span, e) AS d
 		  FROM unnest('{10 minutes,1 hour,3 hours,5 hours}'::interval[]) span,
 			   generate_series(date_trunc('minute', topo.clock()) - interval '4 hours', topo.clock(), '23 minutes') e
-		  UNION ALL SELECT tstzrange(date_trunc('hour', topo.clock()) - interval '26 hours', date_trunc('hour', topo.clock()) - interval '7 minutes')) r
+		  UNION ALL SELECT tstzrange(h - interval '3 hours', h) FROM generate_series(date_trunc('hour', topo.clock()) - interval '90 hours', topo.clock(), '3 hours') h) r
 	WHERE EXISTS (SELECT FROM (SELECT r.source, r.target, sum(r.requests)::bigint AS requests FROM raw r WHERE r.at <@ d GROUP BY 1, 2) r
 					   FULL JOIN topo.edges(d, '{map}') e USING (source, target) WHERE r.requests IS DISTINCT FROM e.requests)
 $$;
@@ -123,6 +123,19 @@ SELECT * FROM pg_temp.grains();
 -- Whatever comes late while they come and go and minutes are dropped: each minute and each day hold what has come of it, once.
 SELECT topo.set_graph('map', '{"grains": ["1 minute", "1 hour", "1 day"], "adapt_grains": true, "retention": {"1 minute": "1 day", "1 hour": "4 days", "1 day": "infinite"}}');
 TRUNCATE raw;
+-- What comes late to minutes that are gone is beside what is sealed in the hour, whatever ten minutes there are of it.
+SET topology.rollup_delay = 0;
+SELECT pg_temp.clock('2020-11-29 10:30Z'), pg_temp.dense(true), topo.maintain_windows(), topo.set_graph('map', '{"retention": {"10 minutes": "3 days"}}');
+SELECT pg_temp.seen(3, '[2020-11-29 09:00Z,2020-11-29 10:00Z)'), pg_temp.kept('2020-11-29 10:32Z');
+SELECT pg_temp.clock('2020-12-01 00:05Z'), pg_temp.dense(true), topo.maintain_windows();
+SELECT (SELECT count(*) FROM pg_temp.stored('topo_map', 'edge_window')) AS minutes, (SELECT count(*) FROM pg_temp.stored('topo_map', 'edge_ten_minutes')) AS ten_minutes;
+SELECT pg_temp.seen(3, '[2020-11-29 09:43Z,2020-11-29 09:44Z)');
+SELECT pg_temp.wrong();
+SELECT topo.roll_up_next();
+SELECT width, bucket FROM topo_map.dirty_rollup ORDER BY 1;
+SELECT pg_temp.wrong();
+SELECT topo.maintain_windows();
+SELECT pg_temp.wrong();
 CREATE TEMP TABLE step (n integer, ten boolean, ranges bigint, days bigint);
 DO $$
 DECLARE
@@ -135,7 +148,8 @@ BEGIN
 		FROM (SELECT date_trunc('minute', now) - make_interval(mins => CASE i WHEN 1 THEN 20 WHEN 2 THEN abs(hashint8(n * 100 + i)) % 300 WHEN 3 THEN abs(hashint8(n * 100 + i)) % 2000
 																  ELSE abs(hashint8(n * 100 + i)) % 8000 END) AS t FROM generate_series(1, 4) i) l;
 		UPDATE topo.grain SET partition = CASE width WHEN '1 minute' THEN (ARRAY['1 day', '3 hours', '12 hours', '1 hour']::interval[])[1 + abs(hashint8(n + 2000)) % 4]
-											WHEN '10 minutes' THEN (ARRAY['1 day', '3 hours']::interval[])[1 + abs(hashint8(n + 6000)) % 2] ELSE partition END
+											WHEN '10 minutes' THEN (ARRAY['1 day', '3 hours']::interval[])[1 + abs(hashint8(n + 6000)) % 2] ELSE partition END,
+							  retention = CASE width WHEN '10 minutes' THEN '3 days' ELSE retention END
 		WHERE graph = 'map' AND n % 3 = 0;
 		IF abs(hashint8(n + 3000)) % 3 = 0 THEN
 			PERFORM pg_temp.dense(hashint8(n + 4000) > 0);
@@ -144,8 +158,12 @@ BEGIN
 		IF abs(hashint8(n + 1000)) % 3 > 0 THEN
 			PERFORM pg_temp.kept(now + interval '3 minutes');
 		END IF;
+		-- as far as a keeper has come that is asked between two of its steps
+		FOR i IN 1..abs(hashint8(n + 7000)) % 12 LOOP
+			PERFORM topo.merge_next_minute(), topo.roll_up_next();
+		END LOOP;
 		INSERT INTO step
-		SELECT n, EXISTS (SELECT FROM topo_map.rollup WHERE width = '10 minutes'), (SELECT count(*) FROM pg_temp.wrong() w WHERE lower(w) > now - interval '20 hours'),
+		SELECT n, EXISTS (SELECT FROM topo_map.rollup WHERE width = '10 minutes'), (SELECT count(*) FROM pg_temp.wrong()),
 			   (SELECT count(*) FROM (SELECT date_trunc('day', r.at) AS day, sum(r.requests) AS requests FROM raw r WHERE r.source = 'n1' GROUP BY 1) r
 								 FULL JOIN (SELECT h.bucket AS day, h.requests FROM topo.history('n1', 'n2', tstzrange('2020-11-27', now), '1 day', '{map}') h WHERE h.requests > 0) h USING (day)
 				WHERE r.requests IS DISTINCT FROM h.requests);
