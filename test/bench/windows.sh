@@ -3,7 +3,7 @@
 # they answer; as "windows.sh dashboard", how fast a panel of it that shows the last
 # hours is, again and again; as "windows.sh travel", how fast its ranges of time are
 # traversed.  PGHOST, PGPORT, PGUSER and PGDATABASE say where; that database needs the
-# extension, and no graph "bench".  What it makes there is gone when it ends.
+# extension, and no graph "bench" or "bench_few".  What it makes there is gone when it ends.
 # WINDOW_MINUTES (4 to 60) says for how many minutes it is filled.
 set -eu
 
@@ -11,8 +11,8 @@ here=$(dirname "$0")
 run="psql -X -q -v ON_ERROR_STOP=1"
 export PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=warning"
 
-if [ "$($run -At -c "SELECT count(*) FROM topo.graph WHERE name = 'bench'")" != 0 ]; then
-	echo "windows.sh: there is a graph \"bench\" already; drop it with SELECT topo.drop_graph('bench')" >&2
+if [ "$($run -At -c "SELECT count(*) FROM topo.graph WHERE name IN ('bench', 'bench_few')")" != 0 ]; then
+	echo "windows.sh: there is a graph \"bench\" or \"bench_few\" already; drop it with topo.drop_graph()" >&2
 	exit 1
 fi
 
@@ -21,7 +21,7 @@ clean_up()
 	$run -o /dev/null <<-'SQL'
 		ALTER SYSTEM RESET topology.maintenance_interval;
 		SELECT pg_reload_conf();
-		SELECT topo.drop_graph(name) FROM topo.graph WHERE name = 'bench';
+		SELECT topo.drop_graph(name) FROM topo.graph WHERE name IN ('bench', 'bench_few');
 		DELETE FROM topo.node WHERE type = 'app' AND name ~ '^bench-[0-9]{4}$';
 	SQL
 }

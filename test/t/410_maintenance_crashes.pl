@@ -7,10 +7,10 @@ use warnings;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Topology;
+use Topology::Keeper;
 use Topology::Session;
 
-# Each step runs into an advisory lock of its own, of whoever wants it to stop there.
-my %lock_of = do { my $number = 0; map { $_ => ++$number } qw(partitions notify merge hour day drop forget) };
+my %number_of = do { my $number = 0; map { $_ => ++$number } qw(partitions notify merge hour day drop forget) };
 
 my $conf = <<'EOT';
 topology.maintenance_interval = 20ms
@@ -20,20 +20,6 @@ timezone = 'UTC'
 EOT
 
 my $triggers = <<'EOT';
-CREATE FUNCTION stop_at(lock integer) RETURNS void LANGUAGE plpgsql SET lock_timeout = 0 AS $$
-BEGIN
-	-- the keeper is to stop, and not who ingests
-	IF pg_backend_pid() = (SELECT k.pid FROM topo.keeper() k) THEN
-		PERFORM pg_advisory_xact_lock_shared(42, lock);
-	END IF;
-END
-$$;
-CREATE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM public.stop_at(TG_ARGV[0]::integer);
-	RETURN coalesce(NEW, OLD);
-END
-$$;
 CREATE FUNCTION stop_in_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM public.stop_at(CASE TG_TAG WHEN 'CREATE TABLE' THEN <partitions> ELSE <drop> END);
@@ -48,7 +34,8 @@ CREATE TRIGGER stop_in_hour BEFORE INSERT ON topo_ipc.rollup FOR EACH ROW WHEN (
 CREATE TRIGGER stop_in_day BEFORE INSERT ON topo_ipc.rollup FOR EACH ROW WHEN (NEW.width = '1 day') EXECUTE FUNCTION stop_here(<day>);
 CREATE TRIGGER stop_in_forget AFTER DELETE ON topo.reporter FOR EACH ROW EXECUTE FUNCTION stop_here(<forget>);
 EOT
-$triggers =~ s/<(\w+)>/$lock_of{$1}/g;
+$triggers =~ s/<(\w+)>/$number_of{$1}/g;
+$triggers = $STOPS . $triggers;
 
 # What a keeper has to do now, or has left undone.
 my $left_to_do = <<'EOT';
@@ -87,20 +74,6 @@ sub start_server
 	return $node;
 }
 
-# The clock of a server, from now on.
-sub set_clock
-{
-	my ($node, $day, $time) = @_;
-	my $then = "'2025-01-01 $time'::timestamptz + interval '$day days'";
-	my $offset = $node->safe_psql('postgres', "SELECT extract(epoch FROM $then - now())");
-
-	$node->append_conf('postgresql.conf', "topology.clock_offset = $offset\n");
-	$node->reload;
-	$node->poll_query_until('postgres', "SELECT topo.clock() BETWEEN $then AND $then + interval '30 seconds'")
-	  or die 'the clock does not change';
-	return;
-}
-
 # Calls and a connection at some minutes of a day.
 sub ingest
 {
@@ -126,33 +99,22 @@ sub settle
 	return;
 }
 
-# Wait until the keeper is stopped in a step; its process id.
-sub stopped_in
-{
-	my ($node, $step) = @_;
-	my $waits = "FROM pg_locks WHERE locktype = 'advisory' AND classid = 42 AND objid = $lock_of{$step} AND NOT granted";
-
-	$node->poll_query_until('postgres', "SELECT count(*) $waits", 1) or die "the keeper does not come to the step '$step'";
-	return $node->safe_psql('postgres', "SELECT pid $waits");
-}
-
-sub stop_server
-{
-	my ($node) = @_;
-
-	$node->stop('immediate');
-	$node->start;
-	return;
-}
-
 my ($disturbed, $calm) = map { start_server($_) } qw(disturbed calm);
+
+# A time of a day.
+sub at
+{
+	my ($day, $time) = @_;
+
+	return "'2025-01-01 $time'::timestamptz + interval '$day days'";
+}
 
 # Have the keeper of one server go to a time, undisturbed.
 sub go_to
 {
 	my ($node, $day, $time) = @_;
 
-	set_clock($node, $day, $time);
+	set_clock($node, at($day, $time));
 	settle($node);
 	return;
 }
@@ -161,14 +123,13 @@ sub go_to
 sub survives
 {
 	my ($how, $end, $step, $day, $time) = @_;
-	my $blocker = Topology::Session->new($disturbed);
 
-	$blocker->run("SELECT pg_advisory_lock(42, $lock_of{$step})");
-	set_clock($disturbed, $day, $time);
-	my $keeper = stopped_in($disturbed, $step);
+	stop_in($disturbed, $number_of{$step});
+	set_clock($disturbed, at($day, $time));
+	my $keeper = stopped_in($disturbed, $number_of{$step});
 	isnt($disturbed->safe_psql('postgres', $left_to_do), '', "$how in the step '$step': it is not done");
 	$end->($disturbed, $keeper);
-	$blocker->end;
+	go_on($disturbed, $number_of{$step});
 	settle($disturbed);
 	go_to($calm, $day, $time);
 	is($disturbed->safe_psql('postgres', $map), $calm->safe_psql('postgres', $map), "$how in the step '$step': the same becomes of it");
