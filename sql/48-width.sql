@@ -10,6 +10,16 @@
 -- Partitions that are there stay as they are.  The widths divide each other, so those
 -- of different widths lie side by side (48-partition.sql).
 --
+-- Reports (flow_window, call_window) stay at an hour, and parts of spans at ten minutes.
+-- These are kept for a day, and for the span horizon, at the most by default: a partition of an
+-- hour is the 24th of that already, however much comes, and one that is empty takes 16 kB and
+-- 5 ms to make, 0.4 MB of a host's tables and a quarter of a second a day.
+--
+-- A graph that is thin needs nothing else: minutes of one edge each take 0.3 MB a day, of 5
+-- edges 0.5 MB, of 50 edges 5 MB (70 bytes an edge and minute, half of which are the index's pages
+-- that the rows before merging have left), and are kept for three days at the most; what
+-- tells of them takes 0.2 MB of a graph, however long it runs.
+--
 
 CREATE FUNCTION topo.partition_widths(width interval) RETURNS interval[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT

@@ -2,7 +2,7 @@
 -- A panel that shows the last three hours, and asks again every ten seconds while a quarter
 -- of an hour passes: of a map of 500 nodes and 5,000 edges, and of one of 8,000 and 161,000,
 -- with the widths of windows that the keeper decides on, and with minutes, hours and days
--- only.  Needs what service_map.sql makes.
+-- only; windows that were merged once being remembered, and not.  Needs what service_map.sql makes.
 --
 -- Every edge has traffic in every minute.  One minute is filled and packed; the others
 -- are copies of it, and so are the hours and ten minutes of the first that is rolled up.
@@ -63,22 +63,6 @@ BEGIN
 	CALL pg_temp.repeat(of_graph, of_width, times);
 END
 $$;
--- What is remembered of windows that were merged: counted, and forgotten, where the server does that.
-CREATE FUNCTION pg_temp.memos(OUT hits bigint, OUT misses bigint) LANGUAGE plpgsql AS $$
-BEGIN
-	IF to_regclass('topo.memo_status') IS NOT NULL THEN
-		SELECT m.hits, m.misses INTO hits, misses FROM topo.memo_status m;
-	END IF;
-END
-$$;
-CREATE PROCEDURE pg_temp.forget() LANGUAGE plpgsql AS $$
-BEGIN
-	IF to_regproc('topo.forget_memos') IS NOT NULL THEN
-		PERFORM topo.forget_memos();
-	END IF;
-END
-$$;
-
 CREATE TEMP TABLE asked (map text, question text, grains text, memory text, during tstzrange, ms numeric, answer text);
 CREATE TEMP TABLE counted (map text, question text, grains text, hits bigint, misses bigint);
 -- Ask once, and note how long it took.
@@ -92,17 +76,17 @@ BEGIN
 	INSERT INTO asked VALUES (map, question, grains, memory, span, 1000 * extract(epoch FROM clock_timestamp() - start), answer);
 END
 $$;
--- Ask for the last three hours again and again, as a quarter of an hour passes: at first nothing is remembered, then what there is, and then nothing of each again.
+-- Ask for the last three hours again and again, as a quarter of an hour passes, nothing being remembered at first; then some of that without remembering.
 CREATE PROCEDURE pg_temp.panel(map text, question text, grains text, query text, step interval) LANGUAGE plpgsql AS $$
 DECLARE
 	at timestamptz;
-	was record;
+	was topo.memo_status;
 	memory text := 'cold';
 BEGIN
 	EXECUTE format('CREATE TEMP TABLE due AS WITH gone AS (DELETE FROM topo_%1$s.rollup r WHERE r.bucket + r.width > ''2026-01-05 13:51Z'' RETURNING r.*) SELECT * FROM gone', map);
-	CALL pg_temp.forget();
+	PERFORM topo.forget_memos();
 	COMMIT;
-	was := pg_temp.memos();
+	SELECT m.* INTO was FROM topo.memo_status m;
 	FOR at IN SELECT generate_series('2026-01-05 13:52:10Z'::timestamptz, '2026-01-05 14:07:00Z', step) LOOP
 		EXECUTE format('WITH over AS (DELETE FROM due d WHERE d.bucket + d.width <= $1 RETURNING d.*) INSERT INTO topo_%1$s.rollup SELECT * FROM over', map) USING at - interval '70 seconds';
 		COMMIT;
@@ -110,13 +94,13 @@ BEGIN
 		COMMIT;
 		memory := 'remembered';
 	END LOOP;
-	INSERT INTO counted SELECT map, question, grains, m.hits - was.hits, m.misses - was.misses FROM pg_temp.memos() m;
-	FOR at IN SELECT generate_series('2026-01-05 14:05:30Z'::timestamptz, '2026-01-05 14:07:00Z', '10 seconds') LOOP
-		CALL pg_temp.forget();
-		COMMIT;
+	INSERT INTO counted SELECT map, question, grains, m.hits - was.hits, m.misses - was.misses FROM topo.memo_status m;
+	PERFORM set_config('topology.use_memos', 'off', false);
+	FOR at IN SELECT generate_series('2026-01-05 14:05:40Z'::timestamptz, '2026-01-05 14:07:00Z', '10 seconds') LOOP
 		CALL pg_temp.ask(map, question, grains, 'not', query, tstzrange(at - interval '3 hours', at));
 		COMMIT;
 	END LOOP;
+	PERFORM set_config('topology.use_memos', 'on', false);
 	EXECUTE format('INSERT INTO topo_%1$s.rollup SELECT * FROM due', map);
 	DROP TABLE due;
 	COMMIT;
@@ -145,7 +129,7 @@ VACUUM ANALYZE topo_bench.edge_ten_minutes;
 CALL pg_temp.panels('bench', 'default', '10 seconds');
 CALL pg_temp.panels('bench_few', 'default', '10 seconds');
 
-\echo The last three hours, every ten seconds, as a quarter of an hour passes; the first question, the others (median and longest), and where nothing of the answer was remembered before
+\echo The last three hours, every ten seconds, as a quarter of an hour passes; the first question, the others (median and longest), and those without topology.use_memos
 SELECT map, question, grains, count(*) FILTER (WHERE memory <> 'not') AS asked, round(min(ms) FILTER (WHERE memory = 'cold'), 1) AS first_ms,
 	   (SELECT round(100.0 * c.hits / nullif(c.hits + c.misses, 0)) || ' %' FROM counted c WHERE (c.map, c.question, c.grains) = (a.map, a.question, a.grains)) AS hit_rate,
 	   round(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE memory = 'remembered')::numeric, 1) AS ms_remembered,
