@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "store/pack.h"
+#include "store/pack_error.h"
 #include "store/query.h"
 #include "window/memo_store.h"
 #include "window/row_identity.h"
@@ -231,7 +232,7 @@ merge_buckets(graph_reading *r, sketch *latency)
 	const pack_reader *reader = &r->reader;
 
 	r->scratch.bucket_count = 0;
-	window_refuse_damage(
+	pack_refuse_damage(
 		traffic_value_decode_buckets(reader->buckets, reader->buckets_length, &r->scratch),
 		"traffic of a window in the pack");
 	(void) sketch_merge(latency, &r->scratch);
@@ -268,7 +269,7 @@ read_pack(graph_reading *r, pack_lot *lot, const struct varlena *pack)
 		lot->met = true;
 		merge_window(r, &lot->traffic);
 	}
-	window_refuse_damage(reader->problem, "pack");
+	pack_refuse_damage(reader->problem, "pack");
 }
 
 enum

@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 
+#include "store/pack_error.h"
 #include "window/window_read.h"
 
 #define NO_WAY UINT32_MAX
@@ -114,9 +115,8 @@ merge_buckets(feed *f, sketch *latency, const pack_reader *reader)
 
 	if (!first)
 		into->bucket_count = 0;
-	window_refuse_damage(
-		traffic_value_decode_buckets(reader->buckets, reader->buckets_length, into),
-		"traffic of a window in the pack");
+	pack_refuse_damage(traffic_value_decode_buckets(reader->buckets, reader->buckets_length, into),
+					   "traffic of a window in the pack");
 	if (!first)
 		(void) sketch_merge(latency, into);
 }

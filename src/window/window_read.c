@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "store/pack_error.h"
 #include "store/query.h"
 #include "window/window_memo.h"
 
@@ -27,21 +28,12 @@ typedef struct reading
 	pack_reader reader;
 } reading;
 
-void
-window_refuse_damage(const char *problem, const char *what)
-{
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED), errmsg("a stored pack of windows is corrupt"),
-				 errdetail("The %s %s.", what, problem)));
-}
-
 static void
 hand_over(reading *r, const uint8 *bytes, size_t length)
 {
 	pack_reader_open(&r->reader, bytes, length);
 	r->visitor->pack(r->visitor->context, &r->reader);
-	window_refuse_damage(r->reader.problem, "pack");
+	pack_refuse_damage(r->reader.problem, "pack");
 }
 
 static bool

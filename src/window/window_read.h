@@ -47,7 +47,4 @@ typedef struct window_visitor
 extern void window_read_range(const char *graph, const Datum *during,
 							  const window_visitor *visitor);
 
-/* Refuse what a pack holds of the given kind, unless problem is NULL. */
-extern void window_refuse_damage(const char *problem, const char *what);
-
 #endif /* TOPOLOGY_WINDOW_WINDOW_READ_H */
