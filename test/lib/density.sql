@@ -6,7 +6,7 @@ INSERT INTO topo.node (type, name) SELECT 'app', 'hub' UNION ALL SELECT 'app', '
 CREATE TABLE target AS SELECT n.id, n.name, substr(n.name, 2)::integer AS i FROM topo.node n WHERE n.type = 'app' AND n.name ~ '^n[0-9]+$';
 CREATE UNIQUE INDEX ON target (i);
 ANALYZE target;
-CREATE TABLE raw (minute timestamptz, target text, requests bigint);
+CREATE TABLE raw (minute timestamptz, i integer, requests bigint);
 
 -- The hub calls so many in a minute, and in those that follow.
 CREATE FUNCTION called(edges integer, begin timestamptz, minutes integer DEFAULT 1) RETURNS void LANGUAGE plpgsql SET timezone = 'UTC' AS $$
@@ -16,10 +16,10 @@ DECLARE
 BEGIN
 	PERFORM topo.ensure_partitions('map', '1 minute', tstzrange(begin, begin + later, '[]'));
 	WITH r AS (
-		INSERT INTO raw SELECT m, t.name, 1 + (t.i + extract(epoch FROM m)::bigint / 60) % 7
+		INSERT INTO raw SELECT m, t.i, 1 + (t.i + extract(epoch FROM m)::bigint / 60) % 7
 		FROM generate_series(begin, begin + later, '1 minute') m, target t WHERE t.i <= edges RETURNING *)
 	INSERT INTO topo_map.edge_window (bucket, src, dst, first_seen, last_seen, traffic)
-	SELECT r.minute, hub, t.id, r.minute, r.minute, topo.traffic(requests => r.requests) FROM r JOIN target t ON t.name = r.target;
+	SELECT r.minute, hub, t.id, r.minute, r.minute, topo.traffic(requests => r.requests) FROM r JOIN target t USING (i);
 	PERFORM topo.windows_changed('map', ARRAY(SELECT generate_series(begin, begin + later, '1 minute')));
 END
 $$;
@@ -27,7 +27,7 @@ $$;
 -- How many edges have a range, which must be of whole windows, and how many of them are otherwise than they were called.
 CREATE FUNCTION compared(during tstzrange, OUT edges bigint, OUT otherwise bigint) LANGUAGE sql STABLE AS $$
 	SELECT count(*), count(*) FILTER (WHERE (e.source, e.requests) IS DISTINCT FROM ('hub', r.requests))
-	FROM (SELECT r.target, sum(r.requests)::bigint AS requests FROM raw r WHERE r.minute <@ during GROUP BY 1) r
+	FROM (SELECT 'n' || r.i AS target, sum(r.requests)::bigint AS requests FROM raw r WHERE r.minute <@ during GROUP BY r.i) r
 		 FULL JOIN topo.edges(during, '{map}') e USING (target)
 $$;
 

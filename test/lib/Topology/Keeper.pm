@@ -50,7 +50,7 @@ sub stop_in
 {
 	my ($node, @steps) = @_;
 
-	$node->safe_psql('postgres', "INSERT INTO stop VALUES ($_)") foreach @steps;
+	$node->safe_psql('postgres', "INSERT INTO stop VALUES ($_) ON CONFLICT DO NOTHING") foreach @steps;
 	return;
 }
 
