@@ -18,7 +18,7 @@
 
 PG_FUNCTION_INFO_V1(topology_series);
 
-#define NS_PER_MS 1000000.0
+#define NANOSECONDS_PER_MS 1000000.0
 
 enum
 {
@@ -41,7 +41,7 @@ quantile_ms(const traffic_value *traffic, double q, bool *null)
 	double ns = 0;
 
 	*null = !sketch_quantile(&traffic->latency, q, &ns);
-	return Float8GetDatum(ns / NS_PER_MS);
+	return Float8GetDatum(ns / NANOSECONDS_PER_MS);
 }
 
 static void
