@@ -31,6 +31,7 @@ static const struct
 				{"transaction_timeout", "0"},
 #endif
 				{"standard_conforming_strings", "on"},
+				{"jit", "off"}, /* what workers run takes less than to compile it */
 				{"DateStyle", "ISO"},
 				{"IntervalStyle", "postgres"}};
 
