@@ -10,13 +10,8 @@
 #include "window/id_sets.h"
 
 #include "common/hashfn.h"
-#include "utils/memutils.h"
 
-typedef struct members
-{
-	uint32 *ids; /* ascending */
-	uint32 count;
-} members;
+#include "window/numbered.h"
 
 typedef struct step
 {
@@ -36,45 +31,11 @@ typedef struct step
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-typedef struct known_set
-{
-	members members; /* of the set */
-	id_set set;
-	char status; /* of the hash table */
-} known_set;
-
-static inline uint32
-hash_members(members m)
-{
-	return hash_bytes((const unsigned char *) m.ids, (int) (m.count * sizeof(uint32)));
-}
-
-static inline bool
-same_members(members a, members b)
-{
-	return a.count == b.count && memcmp(a.ids, b.ids, a.count * sizeof(uint32)) == 0;
-}
-
-#define SH_PREFIX               known_sets
-#define SH_ELEMENT_TYPE         known_set
-#define SH_KEY_TYPE             members
-#define SH_KEY                  members
-#define SH_HASH_KEY(table, key) hash_members(key)
-#define SH_EQUAL(table, a, b)   same_members(a, b)
-#define SH_SCOPE                static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
 struct id_sets
 {
-	MemoryContext memory;
 	steps_hash *steps;
-	known_sets_hash *known;
-	members *sets;
-	uint32 count;
-	uint32 room;
-	uint64 last_key; /* the step that was taken last, as most are */
+	numbered *members; /* ascending */
+	uint64 last_key;   /* the step that was taken last, as most are */
 	id_set last_gives;
 };
 
@@ -83,56 +44,33 @@ id_sets_create(void)
 {
 	id_sets *sets = palloc0(sizeof(*sets));
 
-	sets->memory = CurrentMemoryContext;
-	sets->steps = steps_create(sets->memory, 64, NULL);
-	sets->known = known_sets_create(sets->memory, 64, NULL);
-	sets->room = 64;
-	sets->sets = palloc0(sets->room * sizeof(members));
-	sets->count = 1; /* the empty one */
+	sets->steps = steps_create(CurrentMemoryContext, 64, NULL);
+	sets->members = numbered_create();
+	/* the empty one is the first */
+	(void) numbered_number(sets->members, (byte_string){"", 0});
 	sets->last_key = UINT64_MAX;
 	return sets;
-}
-
-/* The number of a set of these members, whose memory is taken over if it is new. */
-static id_set
-number_of(id_sets *sets, members m)
-{
-	bool found;
-	known_set *known = known_sets_insert(sets->known, m, &found);
-
-	if (found)
-	{
-		pfree(m.ids);
-		return known->set;
-	}
-	if (sets->count == sets->room)
-	{
-		sets->room *= 2;
-		sets->sets = repalloc_huge(sets->sets, sets->room * sizeof(members));
-	}
-	sets->sets[sets->count] = m;
-	known->set = sets->count;
-	return sets->count++;
 }
 
 static id_set
 make_with(id_sets *sets, id_set set, uint32 member)
 {
-	members from = sets->sets[set];
-	members m = {MemoryContextAlloc(sets->memory, (from.count + 1) * sizeof(uint32)), 0};
+	uint32 count;
+	const uint32 *ids = id_sets_members(sets, set, &count);
+	uint32 *more = palloc((count + 1) * sizeof(uint32));
 	uint32 at = 0;
 
-	while (at < from.count && from.ids[at] < member)
-		m.ids[m.count++] = from.ids[at++];
-	if (at < from.count && from.ids[at] == member)
+	while (at < count && ids[at] < member)
+		at++;
+	if (at == count || ids[at] != member)
 	{
-		pfree(m.ids);
-		return set;
+		memcpy(more, ids, at * sizeof(uint32));
+		more[at] = member;
+		memcpy(more + at + 1, ids + at, (count - at) * sizeof(uint32));
+		set = numbered_number(sets->members, (byte_string){more, (count + 1) * sizeof(uint32)});
 	}
-	m.ids[m.count++] = member;
-	while (at < from.count)
-		m.ids[m.count++] = from.ids[at++];
-	return number_of(sets, m);
+	pfree(more);
+	return set;
 }
 
 id_set
@@ -155,22 +93,27 @@ id_sets_with(id_sets *sets, id_set set, uint32 member)
 id_set
 id_sets_union(id_sets *sets, id_set a, id_set b)
 {
+	uint32 count;
+	const uint32 *ids = id_sets_members(sets, b, &count);
+
 	if (a == ID_SET_EMPTY)
 		return b;
-	for (uint32 i = 0; a != b && i < sets->sets[b].count; i++)
-		a = id_sets_with(sets, a, sets->sets[b].ids[i]);
+	for (uint32 i = 0; a != b && i < count; i++)
+		a = id_sets_with(sets, a, ids[i]);
 	return a;
 }
 
 const uint32 *
 id_sets_members(const id_sets *sets, id_set set, uint32 *count)
 {
-	*count = sets->sets[set].count;
-	return sets->sets[set].ids;
+	byte_string members = numbered_string(sets->members, set);
+
+	*count = members.length / sizeof(uint32);
+	return members.bytes;
 }
 
 uint32
 id_sets_count(const id_sets *sets)
 {
-	return sets->count;
+	return numbered_count(sets->members);
 }

@@ -24,7 +24,7 @@ extern id_set id_sets_with(id_sets *sets, id_set set, uint32 member);
 
 extern id_set id_sets_union(id_sets *sets, id_set a, id_set b);
 
-/* The members, ascending; they stay where they are until the next set is made. */
+/* The members, ascending; they stay where they are. */
 extern const uint32 *id_sets_members(const id_sets *sets, id_set set, uint32 *count);
 
 /* How many sets there are; all are below. */
