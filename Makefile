@@ -13,7 +13,7 @@ EXTVERSION  := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" topology.co
 MODULE_big   = topology
 
 # The steps of the data's way; src/README.md says what each may include.
-SERVER_PARTS = flow decode capture stream store ingest resolve window traverse present worker
+SERVER_PARTS = flow decode capture stream store ingest resolve memo window traverse present worker
 OBJS         = $(patsubst %.c,%.o,src/topology.c $(sort $(foreach part,$(SERVER_PARTS),$(wildcard src/$(part)/*.c))))
 
 DATA_built   = topology--$(EXTVERSION).sql

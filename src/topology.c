@@ -17,7 +17,7 @@
 #include "settings.h"
 #include "traverse/snapshot_store.h"
 #include "traverse/stream_scan.h"
-#include "window/memo_store.h"
+#include "memo/memo_store.h"
 #include "worker/worker.h"
 
 PG_MODULE_MAGIC;

@@ -10,7 +10,7 @@
 
 #include "postgres.h"
 
-#include "window/memo_store.h"
+#include "memo/memo_store.h"
 
 typedef struct memo_pack
 {

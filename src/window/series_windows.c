@@ -22,8 +22,8 @@
 #include "store/pack.h"
 #include "store/pack_error.h"
 #include "store/query.h"
-#include "window/memo_store.h"
-#include "window/row_identity.h"
+#include "memo/memo_store.h"
+#include "memo/row_identity.h"
 #include "window/window_pieces.h"
 #include "window/window_read.h"
 

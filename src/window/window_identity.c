@@ -9,7 +9,7 @@
 #include "utils/timestamp.h"
 
 #include "store/query.h"
-#include "window/row_identity.h"
+#include "memo/row_identity.h"
 
 enum
 {

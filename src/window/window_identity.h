@@ -15,7 +15,7 @@
 
 #include "datatype/timestamp.h"
 
-#include "window/memo_ring.h"
+#include "memo/memo_ring.h"
 #include "window/window_pieces.h"
 
 /* The packs of windows that begin at one time, whatever their widths. */

@@ -13,8 +13,8 @@
 #include "utils/typcache.h"
 
 #include "window/memo_make.h"
-#include "window/memo_store.h"
-#include "window/row_identity.h"
+#include "memo/memo_store.h"
+#include "memo/row_identity.h"
 #include "window/window_identity.h"
 
 #define TENS_OF_MINUTES (10 * USECS_PER_MINUTE)

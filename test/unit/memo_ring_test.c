@@ -5,8 +5,8 @@
  */
 #include "unit.h"
 
-#include "window/memo_notes.h"
-#include "window/memo_ring.h"
+#include "memo/memo_notes.h"
+#include "memo/memo_ring.h"
 
 #define KEYS    300
 #define OPEN    4

@@ -9,7 +9,7 @@
  * The index is a hash table of places, each plus one, with linear probing; no slot is
  * marked as deleted, what comes behind moves up instead.
  */
-#include "window/memo_ring.h"
+#include "memo/memo_ring.h"
 
 #include <stdatomic.h>
 #include <string.h>

@@ -16,12 +16,12 @@
  * Between reserving and publishing nothing can fail or be cancelled.  A backend that is
  * killed there takes the server's shared memory with it, and so all memos.
  */
-#ifndef TOPOLOGY_WINDOW_MEMO_STORE_H
-#define TOPOLOGY_WINDOW_MEMO_STORE_H
+#ifndef TOPOLOGY_MEMO_MEMO_STORE_H
+#define TOPOLOGY_MEMO_MEMO_STORE_H
 
 #include "postgres.h"
 
-#include "window/memo_ring.h"
+#include "memo/memo_ring.h"
 
 /* A memo is put as a list of these, one behind the other. */
 typedef struct memo_part
@@ -59,4 +59,4 @@ extern uint64 memo_store_forget(void);
 
 extern memo_store_figures memo_store_status(void);
 
-#endif /* TOPOLOGY_WINDOW_MEMO_STORE_H */
+#endif /* TOPOLOGY_MEMO_MEMO_STORE_H */

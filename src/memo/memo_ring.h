@@ -16,8 +16,8 @@
  * caller keeps writers off each other and off readers: see each function.  Everything
  * takes a few hundred nanoseconds, but for copying.  Nothing here knows PostgreSQL.
  */
-#ifndef TOPOLOGY_WINDOW_MEMO_RING_H
-#define TOPOLOGY_WINDOW_MEMO_RING_H
+#ifndef TOPOLOGY_MEMO_MEMO_RING_H
+#define TOPOLOGY_MEMO_MEMO_RING_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -78,4 +78,4 @@ extern uint64_t memo_ring_forget(memo_ring *ring);
 /* For readers. */
 extern memo_figures memo_ring_figures(const memo_ring *ring);
 
-#endif /* TOPOLOGY_WINDOW_MEMO_RING_H */
+#endif /* TOPOLOGY_MEMO_MEMO_RING_H */

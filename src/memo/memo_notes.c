@@ -2,7 +2,7 @@
  * memo_notes.c
  *		Which keys were asked for lately: some thousands of them, in sets of a few.
  */
-#include "window/memo_notes.h"
+#include "memo/memo_notes.h"
 
 bool
 memo_notes_ask(memo_notes *notes, memo_key key)

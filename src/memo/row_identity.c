@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "window/row_identity.h"
+#include "memo/row_identity.h"
 
 #include "access/htup_details.h"
 #include "access/transam.h"

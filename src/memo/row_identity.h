@@ -10,13 +10,13 @@
  * Some have no identity: rows of the caller's own transaction, which may put others in
  * their place, and rows of tables that are no heaps of this server.
  */
-#ifndef TOPOLOGY_WINDOW_ROW_IDENTITY_H
-#define TOPOLOGY_WINDOW_ROW_IDENTITY_H
+#ifndef TOPOLOGY_MEMO_ROW_IDENTITY_H
+#define TOPOLOGY_MEMO_ROW_IDENTITY_H
 
 #include "postgres.h"
 
 #include "storage/itemptr.h"
-#include "window/memo_ring.h"
+#include "memo/memo_ring.h"
 
 /* What is known of the table whose rows came last.  Zeroes to begin with. */
 typedef struct row_identities
@@ -34,4 +34,4 @@ extern bool row_identity_add(row_identities *identities, memo_key *sum, Oid rela
 extern memo_key row_identity_key(memo_key rows, memo_key question);
 extern memo_key row_identity_of_bytes(const void *bytes, size_t length);
 
-#endif /* TOPOLOGY_WINDOW_ROW_IDENTITY_H */
+#endif /* TOPOLOGY_MEMO_ROW_IDENTITY_H */

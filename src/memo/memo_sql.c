@@ -8,7 +8,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 
-#include "window/memo_store.h"
+#include "memo/memo_store.h"
 
 PG_FUNCTION_INFO_V1(topology_memos);
 PG_FUNCTION_INFO_V1(topology_forget_memos);

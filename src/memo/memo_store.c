@@ -4,7 +4,7 @@
  */
 #include "postgres.h"
 
-#include "window/memo_store.h"
+#include "memo/memo_store.h"
 
 #include "miscadmin.h"
 #include "port/atomics.h"
@@ -14,7 +14,7 @@
 #include "utils/memutils.h"
 
 #include "settings.h"
-#include "window/memo_notes.h"
+#include "memo/memo_notes.h"
 
 #define STORE_TRANCHE "topology memos"
 

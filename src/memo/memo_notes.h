@@ -5,10 +5,10 @@
  * A key goes to the set that its bits choose, and replaces the oldest there.  Nothing
  * here knows PostgreSQL; the caller sees to it that only one notes at a time.
  */
-#ifndef TOPOLOGY_WINDOW_MEMO_NOTES_H
-#define TOPOLOGY_WINDOW_MEMO_NOTES_H
+#ifndef TOPOLOGY_MEMO_MEMO_NOTES_H
+#define TOPOLOGY_MEMO_MEMO_NOTES_H
 
-#include "window/memo_ring.h"
+#include "memo/memo_ring.h"
 
 #define MEMO_NOTE_SETS 512
 #define MEMO_NOTE_WAYS 8
@@ -28,4 +28,4 @@ typedef struct memo_notes
 /* Whether a key is noted; it is, from then on. */
 extern bool memo_notes_ask(memo_notes *notes, memo_key key);
 
-#endif /* TOPOLOGY_WINDOW_MEMO_NOTES_H */
+#endif /* TOPOLOGY_MEMO_MEMO_NOTES_H */
