@@ -12,6 +12,7 @@
 #include "utils/snapmgr.h"
 
 #include "traverse/link_delta.h"
+#include "store/ascending.h"
 #include "traverse/link_space.h"
 #include "traverse/link_view.h"
 #include "traverse/snapshot_gate.h"
@@ -185,19 +186,9 @@ place_nodes(link_view *view, const candidate *found)
 static uint32
 find_id(const int64 *ids, uint32 count, int64 id)
 {
-	uint32 low = 0;
-	uint32 high = count;
+	uint32 place = (uint32) ascending_below(ids, count, id);
 
-	while (low < high)
-	{
-		uint32 middle = low + (high - low) / 2;
-
-		if (ids[middle] < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < count && ids[low] == id ? low : VIEW_NO_NODE;
+	return place < count && ids[place] == id ? place : VIEW_NO_NODE;
 }
 
 /* The number of a node that is in a snapshot. */

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "store/ascending.h"
 #include "traverse/node_names.h"
 #include "traverse/memory_limit.h"
 
@@ -248,21 +249,10 @@ take_looked_up(void *context, TupleTableSlot *slot)
 	text *type = DatumGetTextPP(slot->tts_values[1]);
 	MemoryContext old = MemoryContextSwitchTo(wanted->memory);
 	node_name *name = palloc(sizeof(node_name));
-	size_t low = 0;
-	size_t high = wanted->count;
 
-	while (low + 1 < high)
-	{
-		size_t middle = low + (high - low) / 2;
-
-		if (wanted->ids[middle] <= id)
-			low = middle;
-		else
-			high = middle;
-	}
 	name->type = cstring_to_text_with_len(VARDATA_ANY(type), (int) VARSIZE_ANY_EXHDR(type));
 	name->label = node_label_make(type, DatumGetTextPP(slot->tts_values[2]));
-	wanted->names[low] = name;
+	wanted->names[ascending_below(wanted->ids, wanted->count, id)] = name;
 	MemoryContextSwitchTo(old);
 }
 

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "store/ascending.h"
 #include "traverse/closed_nodes.h"
 #include "traverse/node_names.h"
 #include "store/query.h"
@@ -106,29 +107,12 @@ find_kind(snapshot_names *names, const text *type)
 	return (uint16) names->type_count++;
 }
 
-static uint32
-find_node(const snapshot_names *names, int64 id)
-{
-	uint32 low = 0;
-	uint32 high = names->count;
-
-	while (low + 1 < high)
-	{
-		uint32 middle = low + (high - low) / 2;
-
-		if (names->ids[middle] <= id)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static void
 take_name(void *context, TupleTableSlot *slot)
 {
 	snapshot_names *names = context;
-	uint32 node = find_node(names, DatumGetInt64(slot->tts_values[0]));
+	uint32 node =
+		(uint32) ascending_below(names->ids, names->count, DatumGetInt64(slot->tts_values[0]));
 	text *type = DatumGetTextPP(slot->tts_values[1]);
 	MemoryContext old = MemoryContextSwitchTo(names->memory);
 	text *label = node_label_make(type, DatumGetTextPP(slot->tts_values[2]));

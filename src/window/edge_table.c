@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "store/ascending.h"
 #include "window/edge_spill.h"
 
 #define CHUNK_EDGES   1024
@@ -245,19 +246,7 @@ edge_table_lane(edge_table *table, merged_edge *edge, int lane)
 static uint32
 place_of(const merged_edge *edge, int64 endpoint)
 {
-	uint32 low = 0;
-	uint32 high = edge->endpoint_count;
-
-	while (low < high)
-	{
-		uint32 middle = low + (high - low) / 2;
-
-		if (edge->endpoints[middle] < endpoint)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (uint32) ascending_below(edge->endpoints, edge->endpoint_count, endpoint);
 }
 
 static void

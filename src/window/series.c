@@ -8,6 +8,8 @@
 
 #include "utils/memutils.h"
 
+#include "store/ascending.h"
+
 void
 series_begin(series *s, node_choice sources, node_choice targets, const TimestampTz *begins,
 			 int count)
@@ -20,25 +22,6 @@ series_begin(series *s, node_choice sources, node_choice targets, const Timestam
 				  .memory = CurrentMemoryContext};
 }
 
-/* How many of the nodes have an id that is less. */
-static int
-count_below(const node_choice *choice, int64 node)
-{
-	int low = 0;
-	int high = choice->count;
-
-	while (low < high)
-	{
-		int middle = low + (high - low) / 2;
-
-		if (choice->ids[middle] < node)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 bool
 node_choice_meets(const node_choice *choice, int64 first, int64 last)
 {
@@ -46,7 +29,7 @@ node_choice_meets(const node_choice *choice, int64 first, int64 last)
 
 	if (choice->any)
 		return true;
-	below = count_below(choice, first);
+	below = (int) ascending_below(choice->ids, choice->count, first);
 	return below < choice->count && choice->ids[below] <= last;
 }
 
